@@ -1,0 +1,61 @@
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+/** @param {string} path */
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+
+/**
+ * The files that a kind of call starts from. What they import statically, and no group before them, becomes one file,
+ * because every file that is opened costs time: `tick` is all that a tick with nothing due loads, `due` what the first
+ * due task adds, `command` what a command adds.
+ *
+ * @type {Array<{ name: string, entries: string[], files: Set<string> }>}
+ */
+const GROUPS = [
+  { name: 'tick', entries: ['./src/cli/main.ts', './src/cli/commands/run-scheduled.ts'] },
+  { name: 'due', entries: ['./src/runner/pass.ts', './src/modules/registry.ts'] },
+  { name: 'command', entries: ['./src/execute/run-command.ts'] },
+].map(({ name, entries }) => ({ name, entries: entries.map(here), files: new Set() }));
+
+// cron starts the bundle every few minutes and pays for what it opens. What has native parts or dynamic imports of its
+// own stays outside.
+const bundle = await rolldown({
+  input: {
+    main: here('./src/cli/main.ts'),
+    index: here('./src/index.ts'),
+    child: here('./src/execute/child-entry.ts'),
+  },
+  platform: 'node',
+  external: ['better-sqlite3', 'knex', '@swc/wasm-typescript'],
+  // The package's entry for Node is CommonJS, which a bundle of modules can only wrap; this one is the same as modules.
+  resolve: { alias: { yaml: here('./node_modules/yaml/browser/dist/index.js') } },
+});
+await bundle.write({
+  dir: here('./dist'),
+  cleanDir: true,
+  format: 'esm',
+  chunkFileNames: 'chunks/[name]-[hash].js',
+  codeSplitting: {
+    // A group takes along what its files import, so the one that is loaded first chooses first.
+    groups: GROUPS.map((group, index) => ({
+      debugName: group.name,
+      name: (id, context) => (filesOf(group, context).has(id) ? group.name : null),
+      priority: GROUPS.length - index,
+    })),
+  },
+});
+
+/**
+ * @param {typeof GROUPS[number]} group
+ * @param {{ getModuleInfo: (id: string) => { importedIds: readonly string[] } | null }} context
+ */
+function filesOf({ entries, files }, context) {
+  const waiting = files.size === 0 ? [...entries] : [];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (!files.has(next)) {
+      files.add(next);
+      waiting.push(...(context.getModuleInfo(next)?.importedIds ?? []));
+    }
+  }
+  return files;
+}
