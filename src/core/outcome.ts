@@ -1,0 +1,60 @@
+import type { JsonValue } from './json.ts';
+
+/** How an attempt to run a task ended. `reason` and `message` are for people; `kind` is what the runner acts on. */
+export type Outcome = Succeeded | Failed | TimedOut | Stopped | Cancelled;
+
+export type Succeeded = {
+  readonly kind: 'succeeded';
+  readonly result?: JsonValue;
+  /** Of a command only. */
+  readonly exitCode?: number;
+};
+
+export type Failed = {
+  readonly kind: 'failed';
+  readonly message: string;
+  /** What the process ended with, where a process ran. */
+  readonly exitCode?: number;
+  /** The signal that ended the process, such as `SIGSEGV`. */
+  readonly signal?: string;
+};
+
+export type TimedOut = {
+  readonly kind: 'timed_out';
+  readonly limitMs: number;
+  readonly message: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+};
+
+/** The module asked never to be run again for this task. */
+export type Stopped = { readonly kind: 'stopped'; readonly reason: string; readonly result?: JsonValue };
+
+export type Cancelled = {
+  readonly kind: 'cancelled';
+  readonly reason: string;
+  readonly message: string;
+  readonly exitCode?: number;
+  readonly signal?: string;
+};
+
+/** Why a run is cancelled from outside: the runner is told to end, or an operator asked for it. */
+export type CancelReason = 'shutdown' | 'operator';
+
+/** Why a run was cancelled, in words that follow its status. */
+export function messageOfCancel(reason: string): string {
+  switch (reason) {
+    case 'shutdown':
+      return 'the runner was told to end';
+    case 'operator':
+      return 'by the operator';
+    default:
+      return reason;
+  }
+}
+
+/** Several remarks on one run as the one message that the ledger holds; null when there is none. */
+export function joinMessages(...messages: ReadonlyArray<string | null>): string | null {
+  const present = messages.filter((message) => message !== null && message !== '');
+  return present.length === 0 ? null : present.join('; ');
+}

@@ -1,0 +1,51 @@
+import type { Instant } from './instants.ts';
+import type { JsonValue } from './json.ts';
+
+/** How a run stands, or how it ended. */
+export const RUN_STATUSES = [
+  'running',
+  'succeeded',
+  'failed',
+  'timed_out',
+  'stopped',
+  'cancelled',
+  'lost',
+  'skipped',
+] as const;
+export type RunStatus = (typeof RUN_STATUSES)[number];
+
+/** Why a row of the ledger is there: its slot came, a person asked for it, or a definition has a fault. */
+export type RunTrigger = 'schedule' | 'manual' | 'fault';
+
+/** The state of one (task, scope): what has been handled, what comes next. */
+export type TaskState = {
+  readonly taskId: number;
+  /** The node's name for scope `each`, `*` for scope `one`. */
+  readonly scopeKey: string;
+  /** Raised by every transition; a run's epoch is its fencing token. */
+  readonly epoch: number;
+  readonly countedFrom: Instant;
+  /** One slot before those of the schedule: the creation minute of `run_immediately`, or the boot of `@reboot`. */
+  readonly firstSlot: Instant | null;
+  readonly handledSlot: Instant | null;
+  /** Slots up to here may have ledger rows although they count as unhandled: set when a reset lowered the handled slot. */
+  readonly repeatableUntil: Instant | null;
+  readonly nextSlot: Instant | null;
+  /** `decide-anew` marks a row whose definition changed; null waits for nothing. */
+  readonly earliestStart: Instant | 'decide-anew' | null;
+  /** The last attempt of the handled slot. */
+  readonly attempt: number;
+  /** When the next attempt of the handled slot may start, if one is pending. */
+  readonly retryAt: Instant | null;
+  readonly failures: number;
+  readonly firstFailureAt: Instant | null;
+  /** The fault that the ledger already names. */
+  readonly fault: string | null;
+  readonly lastRunToken: string | null;
+  readonly lastStatus: RunStatus | null;
+  readonly lastStartedAt: Instant | null;
+  readonly lastEndedAt: Instant | null;
+  readonly terminatedAt: Instant | null;
+  readonly terminatedReason: string | null;
+  readonly moduleState: JsonValue | null;
+};

@@ -1,0 +1,75 @@
+import type { Instant } from './instants.ts';
+import type { JsonObject } from './json.ts';
+import type { ScheduleKind } from './schedule/schedule.ts';
+
+/** Whose state a task keeps: one for each listed node, or one for all of them together. */
+export const SCOPES = ['each', 'one'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** What happens to a due slot while a run of the same state is alive. */
+export const OVERLAPS = ['forbid', 'skip', 'allow'] as const;
+export type Overlap = (typeof OVERLAPS)[number];
+
+/** The ends of a run that a retry policy may name. */
+export const RETRY_CAUSES = ['failed', 'timed_out', 'lost', 'shutdown'] as const;
+export type RetryCause = (typeof RETRY_CAUSES)[number];
+
+/** The key of the state that all nodes of a task of scope `one` share, and the node name that means "every node". */
+export const ALL_NODES = '*';
+
+/** What an operator defines: the columns of a task that may be written, in the form in which they are valid. */
+export type TaskDefinition = {
+  readonly name: string;
+  readonly active: boolean;
+  readonly module: string;
+  readonly options: JsonObject;
+  readonly scheduleKind: ScheduleKind;
+  readonly schedule: string;
+  /** IANA name, or empty for the zone of the node that ticks. */
+  readonly timezone: string;
+  readonly scope: Scope;
+  readonly ordering: number;
+  readonly runImmediately: boolean;
+  readonly startDeadlineSeconds: number | null;
+  /** Null takes the configured default; 0 is no limit. */
+  readonly timeoutSeconds: number | null;
+  readonly killGraceSeconds: number;
+  readonly retryLimit: number;
+  readonly retryDelaySeconds: number;
+  readonly retryMaxDelaySeconds: number;
+  readonly retryOn: readonly RetryCause[];
+  readonly retryPastNext: boolean;
+  readonly overlap: Overlap;
+  readonly maxParallel: number;
+  readonly nodes: readonly string[];
+  readonly tags: readonly string[];
+};
+
+/** A definition that was found valid, with its identity. */
+export type Task = TaskDefinition & { readonly id: number };
+
+/**
+ * A definition as a row holds it. Plain SQL may have written anything into it, so its words are unchecked; see
+ * `checkTask` for the step from here to {@link Task}.
+ */
+export type TaskRecord = {
+  readonly id: number;
+  readonly createdAt: Instant;
+  readonly updatedAt: Instant;
+  readonly fields: Readonly<Record<keyof TaskDefinition, unknown>>;
+};
+
+/** The task of a record that was checked after its last change: whoever calls this knows that it was. */
+export function checkedBefore(record: TaskRecord): Task {
+  return { ...(record.fields as TaskDefinition), id: record.id };
+}
+
+/** The name of a record for messages, whatever is in its row. */
+export function nameOf(record: TaskRecord): string {
+  return String(record.fields.name);
+}
+
+/** True when the record's nodes include the node, by name or by `*`. */
+export function runsOn(nodes: readonly string[], node: string): boolean {
+  return nodes.includes(node) || nodes.includes(ALL_NODES);
+}
