@@ -1,0 +1,54 @@
+/** What a program call goes by, whatever it came from: flags, environment, configuration file, defaults. */
+export type Config = Settings & {
+  readonly database: DatabaseLocation;
+  /** The name of this machine. */
+  readonly node: string;
+  /** Where the name came from, in words for people. */
+  readonly nodeOrigin: string;
+  /** Absolute path of the folder for what a node keeps beside the database. */
+  readonly stateDirectory: string;
+  /** Absolute path of the configuration file in use. */
+  readonly file: string | undefined;
+};
+
+export type DatabaseLocation = {
+  readonly engine: 'sqlite';
+  /** `sqlite:` and the absolute path. */
+  readonly url: string;
+  /** Absolute path of the database file. */
+  readonly path: string;
+  /** Where the URL came from, in words for people: `flag --database`, a variable, a file, or `default`. */
+  readonly origin: string;
+};
+
+/** The settings that only a configuration file can change. */
+export type Settings = {
+  /** The rhythm that the crontab promises; unknown means that it is measured. */
+  readonly tickEverySeconds: number | undefined;
+  readonly maxRunning: number;
+  /** For a task that names no time limit; 0 is none. */
+  readonly defaultTimeoutSeconds: number;
+  /** What `every 0` stands for. */
+  readonly defaultSpacingSeconds: number;
+  /** How much of a run's output is kept. */
+  readonly outputLimitBytes: number;
+  readonly tickHistoryDays: number;
+  readonly modules: ModuleSources;
+};
+
+export type ModuleSources = {
+  /** Absolute paths. */
+  readonly folders: readonly string[];
+  readonly packages: readonly string[];
+};
+
+// They do not stand in the schema: a call without a configuration file must not pay for loading that.
+export const DEFAULT_SETTINGS: Settings = {
+  tickEverySeconds: undefined,
+  maxRunning: 4,
+  defaultTimeoutSeconds: 3_600,
+  defaultSpacingSeconds: 300,
+  outputLimitBytes: 65_536,
+  tickHistoryDays: 30,
+  modules: { folders: [], packages: [] },
+};

@@ -1,0 +1,98 @@
+import { formatDuration } from '../core/durations.ts';
+import { formatByteSize } from './byte-size.ts';
+import { DEFAULT_SETTINGS } from './config.ts';
+import { type ConfigFile, configFileSchema } from './schema.ts';
+
+type Key = keyof typeof configFileSchema.shape;
+
+type Entry = {
+  readonly comment: readonly string[];
+  /** YAML after `key:`. */
+  readonly value: string;
+  /** Whether that is what holds without the key; else it is an example and stays a comment. */
+  readonly isDefault: boolean;
+};
+
+const DAY_S = 86_400;
+
+const ENTRIES = {
+  database: {
+    comment: [
+      'The database file. A relative path counts from the folder of this file.',
+      'Without it: periodic-cron.sqlite in the state directory.',
+    ],
+    value: 'sqlite:/var/lib/periodic-cron/periodic-cron.sqlite',
+    isDefault: false,
+  },
+  node: {
+    comment: ['The name of this machine. Without it: its host name.'],
+    value: 'alpha',
+    isDefault: false,
+  },
+  state_directory: {
+    comment: [
+      'Folder for what a node keeps beside the database. Without it: the folder of the database file.',
+      'A relative path counts from the folder of this file.',
+    ],
+    value: '/var/lib/periodic-cron',
+    isDefault: false,
+  },
+  tick_every: {
+    comment: ['How often the crontab calls run_scheduled. Without it: measured. Late ticks are told by it.'],
+    value: '5m',
+    isDefault: false,
+  },
+  max_running: {
+    comment: ['How many runs may be alive at once on this node, over all its ticks (1 to 1000).'],
+    value: String(DEFAULT_SETTINGS.maxRunning),
+    isDefault: true,
+  },
+  default_timeout: {
+    comment: ['Time limit of a task that names none; 0 is no limit.'],
+    value: formatDuration(DEFAULT_SETTINGS.defaultTimeoutSeconds),
+    isDefault: true,
+  },
+  default_spacing: {
+    comment: ['What `--every 0` stands for.'],
+    value: formatDuration(DEFAULT_SETTINGS.defaultSpacingSeconds),
+    isDefault: true,
+  },
+  output_limit: {
+    comment: ["How much of a run's output is kept: its head and its tail (1KiB to 64MiB)."],
+    value: formatByteSize(DEFAULT_SETTINGS.outputLimitBytes),
+    isDefault: true,
+  },
+  tick_history: {
+    comment: ['How long the record of ticks is kept, in whole days.'],
+    value: formatDuration(DEFAULT_SETTINGS.tickHistoryDays * DAY_S),
+    isDefault: true,
+  },
+  modules: {
+    comment: [
+      'Where task modules come from besides the shipped ones: folders with module files (a relative path',
+      'counts from the folder of this file), and npm packages, such as [periodic-cron-backup].',
+    ],
+    value: inlineYaml(DEFAULT_SETTINGS.modules),
+    isDefault: true,
+  },
+} satisfies Record<Key, Entry>;
+
+/**
+ * A commented YAML configuration file with every key of the schema: keys with a default hold it, so that the sample as
+ * it stands changes nothing; the others are comments.
+ */
+export function sampleConfig(): string {
+  const head = '# Configuration of periodic-cron. Durations are such as 90s, 15m, 1h30m or 2d.\n';
+  return head + Object.keys(configFileSchema.shape).map(entryText).join('');
+}
+
+function entryText(key: string): string {
+  const { comment, value, isDefault } = ENTRIES[key as keyof ConfigFile];
+  const comments = comment.map((line) => `# ${line}\n`).join('');
+  return `\n${comments}${isDefault ? '' : '#'}${key}: ${value}\n`;
+}
+
+function inlineYaml(lists: Readonly<Record<string, readonly string[]>>): string {
+  const items = Object.entries(lists).map(([key, values]) => `${key}: [${values.join(', ')}]`);
+  return `{ ${items.join(', ')} }`;
+}

@@ -1,0 +1,162 @@
+import * as z from 'zod/mini';
+import { parseDuration } from '../core/durations.ts';
+import { type Fault, ScheduleError } from '../core/errors.ts';
+import { faultOfName, normalizeName } from '../core/names.ts';
+import { parseByteSize } from './byte-size.ts';
+import { parseDatabaseUrl } from './database-url.ts';
+import { didYouMean } from './near-miss.ts';
+
+const DAY_S = 86_400;
+const OUTPUT_LIMIT_BYTES = { min: 1_024, max: 64 * 1_024 * 1_024 };
+
+const text = (what: string) => z.string(expected(what)).check(z.trim(), z.minLength(1, expected(what)));
+
+/** Every key of a configuration file. A key that is absent leaves the default of `DEFAULT_SETTINGS`. */
+export const configFileSchema = z.strictObject(
+  {
+    database: z.optional(read(databaseUrl)),
+    node: z.optional(read(nodeName)),
+    state_directory: z.optional(text('a path')),
+    tick_every: z.optional(read((value) => seconds(value, { min: 1 }))),
+    max_running: z.optional(read((value) => count(value, { min: 1, max: 1_000 }))),
+    default_timeout: z.optional(read((value) => seconds(value, { min: 0 }))),
+    default_spacing: z.optional(read((value) => seconds(value, { min: 1 }))),
+    output_limit: z.optional(read(outputLimit)),
+    tick_history: z.optional(read(days)),
+    modules: z.optional(
+      z.strictObject(
+        {
+          folders: z.optional(z.array(text('a path'), expected('a list of folders'))),
+          packages: z.optional(z.array(text('the name of a package'), expected('a list of packages'))),
+        },
+        expected('the keys folders and packages'),
+      ),
+    ),
+  },
+  expected('keys with values'),
+);
+
+export type ConfigFile = z.infer<typeof configFileSchema>;
+
+export type ConfigFileReading =
+  | { readonly kind: 'valid'; readonly values: ConfigFile }
+  | { readonly kind: 'invalid'; readonly faults: readonly Fault[] };
+
+/** Checks what was read from a configuration file. An empty file is valid; every fault is reported. */
+export function readConfigFile(content: unknown): ConfigFileReading {
+  const result = z.safeParse(configFileSchema, content ?? {}, { jitless: true });
+  return result.success
+    ? { kind: 'valid', values: result.data }
+    : { kind: 'invalid', faults: result.error.issues.flatMap(faultsOfIssue) };
+}
+
+function faultsOfIssue(issue: z.core.$ZodIssue): readonly Fault[] {
+  const path = issue.path.map(String);
+  if (issue.code !== 'unrecognized_keys') {
+    return [{ field: path.join('.'), message: issue.message }];
+  }
+  const known = Object.keys(path[0] === 'modules' ? modulesShape() : configFileSchema.shape);
+  return issue.keys.map((key) => ({
+    field: [...path, key].join('.'),
+    message: `unknown key${didYouMean(key, known)}`,
+  }));
+}
+
+function modulesShape(): object {
+  return configFileSchema.shape.modules._zod.def.innerType.shape;
+}
+
+/** A value, or the words that follow "expected" in the message. */
+type Reading<T> = { readonly value: T } | { readonly expected: string } | { readonly fault: string };
+
+function read<T>(reading: (value: unknown) => Reading<T>) {
+  return z.pipe(
+    z.unknown(),
+    z.transform((input, context): T => {
+      const result = reading(input);
+      if ('value' in result) {
+        return result.value;
+      }
+      const message = 'fault' in result ? result.fault : `expected ${result.expected}, got ${shown(input)}`;
+      context.issues.push({ code: 'custom', message, input });
+      return z.NEVER;
+    }),
+  );
+}
+
+function expected(what: string) {
+  return { error: (issue: { readonly input?: unknown }) => `expected ${what}, got ${shown(issue.input)}` };
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) {
+    return 'nothing';
+  }
+  if (typeof value === 'object') {
+    return Array.isArray(value) ? 'a list' : 'keys with values';
+  }
+  return JSON.stringify(value) ?? String(value);
+}
+
+// The path is resolved later, from the folder of the file; here only the form of the URL matters.
+function databaseUrl(value: unknown): Reading<string> {
+  if (typeof value !== 'string') {
+    return { expected: 'sqlite:PATH' };
+  }
+  const url = parseDatabaseUrl(value, '/');
+  return url.kind === 'fault' ? { fault: url.message } : { value };
+}
+
+function nodeName(value: unknown): Reading<string> {
+  if (typeof value !== 'string') {
+    return { expected: 'a name' };
+  }
+  const name = normalizeName(value);
+  const fault = faultOfName(name);
+  return fault === undefined ? { value: name } : { fault };
+}
+
+function count(value: unknown, { min, max }: { min: number; max: number }): Reading<number> {
+  const fits = Number.isInteger(value) && typeof value === 'number' && value >= min && value <= max;
+  return fits ? { value } : { expected: `a whole number from ${min} to ${max}` };
+}
+
+function seconds(value: unknown, { min }: { min: number }): Reading<number> {
+  if (value === 0 && min === 0) {
+    return { value };
+  }
+  if (typeof value !== 'string') {
+    return { expected: 'a duration such as 90s, 15m, 1h30m or 2d' };
+  }
+  const duration = durationOf(value);
+  if ('value' in duration && duration.value < min) {
+    return { expected: `a duration of at least ${min}s` };
+  }
+  return duration;
+}
+
+function durationOf(value: string): Reading<number> {
+  try {
+    return { value: parseDuration(value) };
+  } catch (error) {
+    if (error instanceof ScheduleError) {
+      return { fault: error.message };
+    }
+    throw error;
+  }
+}
+
+function days(value: unknown): Reading<number> {
+  const duration = seconds(value, { min: DAY_S });
+  if (!('value' in duration) || duration.value % DAY_S !== 0) {
+    return { expected: 'whole days such as 30d' };
+  }
+  return { value: duration.value / DAY_S };
+}
+
+function outputLimit(value: unknown): Reading<number> {
+  const bytes = parseByteSize(value);
+  const { min, max } = OUTPUT_LIMIT_BYTES;
+  const fits = bytes !== undefined && bytes >= min && bytes <= max;
+  return fits ? { value: bytes } : { expected: 'a size from 1KiB to 64MiB (bytes, or such as 64KiB)' };
+}

@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest';
+import { formatByteSize, parseByteSize } from '../../src/config/byte-size.ts';
+import { readConfigFile } from '../../src/config/schema.ts';
+
+describe('a configuration file', () => {
+  test('that is empty is valid', () => {
+    expect(readConfigFile(null)).toEqual({ kind: 'valid', values: {} });
+    expect(readConfigFile({})).toEqual({ kind: 'valid', values: {} });
+  });
+
+  test('has units in its values and none in what is read', () => {
+    expect(
+      readConfigFile({
+        database: 'sqlite:x.sqlite',
+        node: ' alpha ',
+        state_directory: 'state',
+        tick_every: '5m',
+        max_running: 8,
+        default_timeout: '1h30m',
+        default_spacing: '90s',
+        output_limit: '1MiB',
+        tick_history: '2w',
+        modules: { folders: ['modules'], packages: ['periodic-cron-backup'] },
+      }),
+    ).toEqual({
+      kind: 'valid',
+      values: {
+        database: 'sqlite:x.sqlite',
+        node: 'alpha',
+        state_directory: 'state',
+        tick_every: 300,
+        max_running: 8,
+        default_timeout: 5_400,
+        default_spacing: 90,
+        output_limit: 1_048_576,
+        tick_history: 14,
+        modules: { folders: ['modules'], packages: ['periodic-cron-backup'] },
+      },
+    });
+  });
+
+  test.each([0, '0', '0s'])('may switch the time limit off with %j', (value) => {
+    expect(readConfigFile({ default_timeout: value })).toEqual({
+      kind: 'valid',
+      values: { default_timeout: 0 },
+    });
+  });
+
+  test.each([
+    [{ max_runing: 4 }, 'max_runing', 'unknown key (did you mean max_running?)'],
+    [{ colour: 'red' }, 'colour', 'unknown key'],
+    [{ modules: { folder: [] } }, 'modules.folder', 'unknown key (did you mean folders?)'],
+    [{ modules: { node: 'x' } }, 'modules.node', 'unknown key'],
+    [{ modules: ['x'] }, 'modules', 'expected the keys folders and packages, got a list'],
+    [{ modules: { folders: 'x' } }, 'modules.folders', 'expected a list of folders, got "x"'],
+    [{ modules: { folders: ['a', 3] } }, 'modules.folders.1', 'expected a path, got 3'],
+    [{ modules: { packages: [' '] } }, 'modules.packages.0', 'expected the name of a package, got ""'],
+    [{ database: 3 }, 'database', 'expected sqlite:PATH, got 3'],
+    [
+      { database: 'postgres://ann:secret@h/x' },
+      'database',
+      'expected sqlite:PATH, got postgres:… (this version has only the embedded engine, SQLite)',
+    ],
+    [{ node: 7 }, 'node', 'expected a name, got 7'],
+    [{ node: ' ' }, 'node', 'expected 1 to 255 characters, got none'],
+    [{ state_directory: null }, 'state_directory', 'expected a path, got nothing'],
+    [{ tick_every: 300 }, 'tick_every', 'expected a duration such as 90s, 15m, 1h30m or 2d, got 300'],
+    [{ tick_every: '0' }, 'tick_every', 'expected a duration of at least 1s, got "0"'],
+    [{ tick_every: '-5m' }, 'tick_every', 'expected a duration of at least 1s, got "-5m"'],
+    [
+      { tick_every: '5 min' },
+      'tick_every',
+      'expected a duration such as 90s, 15m, 1h30m or 2d (units s, m, h, d, w, each once), got "5 min"',
+    ],
+    [{ default_timeout: '-1s' }, 'default_timeout', 'expected a duration of at least 0s, got "-1s"'],
+    [{ max_running: 0 }, 'max_running', 'expected a whole number from 1 to 1000, got 0'],
+    [{ max_running: 1001 }, 'max_running', 'expected a whole number from 1 to 1000, got 1001'],
+    [{ max_running: 1.5 }, 'max_running', 'expected a whole number from 1 to 1000, got 1.5'],
+    [{ max_running: '4' }, 'max_running', 'expected a whole number from 1 to 1000, got "4"'],
+    [{ max_running: {} }, 'max_running', 'expected a whole number from 1 to 1000, got keys with values'],
+    [
+      { output_limit: '64KB' },
+      'output_limit',
+      'expected a size from 1KiB to 64MiB (bytes, or such as 64KiB), got "64KB"',
+    ],
+    [
+      { output_limit: 1023 },
+      'output_limit',
+      'expected a size from 1KiB to 64MiB (bytes, or such as 64KiB), got 1023',
+    ],
+    [
+      { output_limit: '65MiB' },
+      'output_limit',
+      'expected a size from 1KiB to 64MiB (bytes, or such as 64KiB), got "65MiB"',
+    ],
+    [{ tick_history: '36h' }, 'tick_history', 'expected whole days such as 30d, got "36h"'],
+    [{ tick_history: '0' }, 'tick_history', 'expected whole days such as 30d, got "0"'],
+    [['a'], '', 'expected keys with values, got a list'],
+    ['text', '', 'expected keys with values, got "text"'],
+  ])('%j is refused', (content, field, message) => {
+    expect(readConfigFile(content)).toEqual({ kind: 'invalid', faults: [{ field, message }] });
+  });
+
+  test('tells all its faults at once', () => {
+    const reading = readConfigFile({
+      max_running: 0,
+      nod: 'a',
+      tick_every: 'x',
+      modules: { folders: 1, x: 1 },
+    });
+    const faults = reading.kind === 'invalid' ? reading.faults.map((fault) => fault.field) : [];
+    expect(faults.toSorted()).toEqual(['max_running', 'modules.folders', 'modules.x', 'nod', 'tick_every']);
+  });
+});
+
+test.each([
+  [65_536, 65_536],
+  ['65536', 65_536],
+  ['10B', 10],
+  ['64KiB', 65_536],
+  ['1 MiB', 1_048_576],
+  [1.5, undefined],
+  [-1, undefined],
+  ['1.5KiB', undefined],
+  ['KiB', undefined],
+  ['', undefined],
+  [null, undefined],
+])('the size %j is %s bytes', (value, bytes) => {
+  expect(parseByteSize(value)).toBe(bytes);
+});
+
+test.each([
+  [0, '0B'],
+  [1_000, '1000B'],
+  [65_536, '64KiB'],
+  [1_048_576, '1MiB'],
+])('%i bytes are written %s', (bytes, text) => {
+  expect(formatByteSize(bytes)).toBe(text);
+});

@@ -1,0 +1,292 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type ConfigInput, loadConfig } from '../../src/config/sources.ts';
+import { ConfigError } from '../../src/core/errors.ts';
+
+type Changes = Partial<Omit<ConfigInput, 'readFile'>> & { readonly files?: Readonly<Record<string, string>> };
+
+/** Loads with the files given and no others. */
+function load({ files = {}, ...changes }: Changes = {}) {
+  return loadConfig({
+    flags: {},
+    env: { HOME: '/home/ann' },
+    cwd: '/work',
+    uid: 1000,
+    hostName: 'alpha',
+    readFile: (path) => {
+      const text = files[path];
+      if (text === undefined) {
+        throw Object.assign(new Error('no such file'), { code: 'ENOENT' });
+      }
+      return text;
+    },
+    ...changes,
+  });
+}
+
+test('without any source everything has its default', async () => {
+  expect(await load()).toEqual({
+    database: {
+      engine: 'sqlite',
+      url: 'sqlite:/home/ann/.local/state/periodic-cron/periodic-cron.sqlite',
+      path: '/home/ann/.local/state/periodic-cron/periodic-cron.sqlite',
+      origin: 'default',
+    },
+    node: 'alpha',
+    nodeOrigin: 'host name',
+    stateDirectory: '/home/ann/.local/state/periodic-cron',
+    file: undefined,
+    tickEverySeconds: undefined,
+    maxRunning: 4,
+    defaultTimeoutSeconds: 3_600,
+    defaultSpacingSeconds: 300,
+    outputLimitBytes: 65_536,
+    tickHistoryDays: 30,
+    modules: { folders: [], packages: [] },
+  });
+});
+
+test('a file sets everything, its relative paths from its own folder', async () => {
+  const text = `
+database: sqlite:data/tasks.sqlite
+node: beta
+state_directory: state
+tick_every: 5m
+max_running: 2
+default_timeout: 0
+default_spacing: 10m
+output_limit: 1MiB
+tick_history: 7d
+modules:
+  folders: [modules, /opt/modules]
+  packages: [periodic-cron-backup]
+`;
+  expect(await load({ files: { '/etc/periodic-cron/config.yaml': text } })).toEqual({
+    database: {
+      engine: 'sqlite',
+      url: 'sqlite:/etc/periodic-cron/data/tasks.sqlite',
+      path: '/etc/periodic-cron/data/tasks.sqlite',
+      origin: '/etc/periodic-cron/config.yaml',
+    },
+    node: 'beta',
+    nodeOrigin: '/etc/periodic-cron/config.yaml',
+    stateDirectory: '/etc/periodic-cron/state',
+    file: '/etc/periodic-cron/config.yaml',
+    tickEverySeconds: 300,
+    maxRunning: 2,
+    defaultTimeoutSeconds: 0,
+    defaultSpacingSeconds: 600,
+    outputLimitBytes: 1_048_576,
+    tickHistoryDays: 7,
+    modules: { folders: ['/etc/periodic-cron/modules', '/opt/modules'], packages: ['periodic-cron-backup'] },
+  });
+});
+
+describe('the configuration file', () => {
+  const files = {
+    '/work/flag.yaml': 'max_running: 11',
+    '/work/variable.yaml': 'max_running: 12',
+    '/work/periodic-cron.yaml': 'max_running: 13',
+    '/etc/periodic-cron/config.yaml': 'max_running: 14',
+  };
+  const env = { HOME: '/home/ann', PERIODIC_CRON_CONFIG: 'variable.yaml' };
+
+  test('of the flag wins', async () => {
+    expect(await load({ files, env, flags: { config: 'flag.yaml' } })).toMatchObject({
+      file: '/work/flag.yaml',
+      maxRunning: 11,
+    });
+  });
+
+  test('of the variable comes second', async () => {
+    expect(await load({ files, env })).toMatchObject({ file: '/work/variable.yaml', maxRunning: 12 });
+  });
+
+  test('of the working folder comes third', async () => {
+    expect(await load({ files })).toMatchObject({ file: '/work/periodic-cron.yaml', maxRunning: 13 });
+  });
+
+  test('of the system comes last', async () => {
+    expect(await load({ files, cwd: '/elsewhere' })).toMatchObject({
+      file: '/etc/periodic-cron/config.yaml',
+      maxRunning: 14,
+    });
+  });
+
+  test('may be JSON', async () => {
+    expect(await load({ files: { '/work/periodic-cron.json': '{"max_running": 5}' } })).toMatchObject({
+      file: '/work/periodic-cron.json',
+      maxRunning: 5,
+    });
+  });
+
+  test.each([
+    [
+      'that the flag names must exist',
+      { flags: { config: 'no.yaml' } },
+      'flag --config: expected a configuration file, got /work/no.yaml, which does not exist',
+    ],
+    [
+      'that the variable names must exist',
+      { env: { PERIODIC_CRON_CONFIG: '/no.yaml' } },
+      'PERIODIC_CRON_CONFIG: expected a configuration file, got /no.yaml, which does not exist',
+    ],
+    [
+      'must have a name',
+      { env: { PERIODIC_CRON_CONFIG: '' } },
+      'PERIODIC_CRON_CONFIG: expected the path of a configuration file, got an empty text',
+    ],
+    [
+      'of the working folder must be one',
+      { files: { '/work/periodic-cron.yaml': '', '/work/periodic-cron.json': '{}' } },
+      'expected one configuration file, got /work/periodic-cron.yaml and /work/periodic-cron.json; remove one or name one with --config',
+    ],
+    [
+      'must be YAML',
+      { files: { '/work/periodic-cron.yaml': 'max_running: 4\nmodules: {' } },
+      '/work/periodic-cron.yaml: line 2, column 11: expected YAML: Flow map in block collection must be sufficiently indented and end with a }',
+    ],
+    [
+      'must be JSON by its name',
+      { files: { '/work/periodic-cron.json': 'max_running: 4' } },
+      '/work/periodic-cron.json: line 1, column 1: expected JSON, got "m"',
+    ],
+    [
+      'tells all its faults at once',
+      { files: { '/work/periodic-cron.yaml': 'max_running: none\nnod: alpha' } },
+      '/work/periodic-cron.yaml: max_running: expected a whole number from 1 to 1000, got "none"; nod: unknown key (did you mean node?)',
+    ],
+    [
+      'must hold keys',
+      { files: { '/work/periodic-cron.yaml': 'just text' } },
+      '/work/periodic-cron.yaml: expected keys with values, got "just text"',
+    ],
+  ] satisfies [string, Changes, string][])('%s', async (_case, changes, message) => {
+    await expect(load(changes)).rejects.toThrow(new ConfigError(message));
+  });
+});
+
+describe('a configuration file on disk', () => {
+  test('is read, and one that cannot be read is told', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'periodic-cron-config-'));
+    try {
+      const file = join(folder, 'periodic-cron.yaml');
+      writeFileSync(file, 'node: gamma\ndatabase: sqlite:t.sqlite\n');
+      const input = { flags: {}, env: {}, cwd: folder, uid: 1000, hostName: 'alpha' };
+      expect(await loadConfig(input)).toMatchObject({
+        file,
+        node: 'gamma',
+        database: { path: join(folder, 't.sqlite'), origin: file },
+        stateDirectory: folder,
+      });
+      rmSync(file);
+      mkdirSync(file);
+      await expect(loadConfig(input)).rejects.toThrow(
+        new ConfigError(`configuration: cannot read ${file}: EISDIR: illegal operation on a directory, read`),
+      );
+    } finally {
+      chmodSync(folder, 0o700);
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+describe('the database', () => {
+  const files = { '/etc/periodic-cron/config.yaml': 'database: sqlite:file.sqlite' };
+  const env = { HOME: '/home/ann', PERIODIC_CRON_DATABASE_URL: 'sqlite:variable.sqlite' };
+
+  test.each([
+    [
+      'of the flag wins, and counts from the working folder',
+      { files, env, flags: { database: 'sqlite:flag.sqlite' } },
+      { path: '/work/flag.sqlite', origin: 'flag --database' },
+    ],
+    [
+      'of the variable comes second',
+      { files, env },
+      { path: '/work/variable.sqlite', origin: 'PERIODIC_CRON_DATABASE_URL' },
+    ],
+    [
+      'of the file comes third',
+      { files },
+      { path: '/etc/periodic-cron/file.sqlite', origin: '/etc/periodic-cron/config.yaml' },
+    ],
+    [
+      'is in the state directory of the file',
+      { files: { '/etc/periodic-cron/config.yaml': 'state_directory: /srv/state' } },
+      { path: '/srv/state/periodic-cron.sqlite', origin: '/etc/periodic-cron/config.yaml' },
+    ],
+    [
+      'of root is in /var/lib',
+      { uid: 0, env: { HOME: '/root', XDG_STATE_HOME: '/x' } },
+      { path: '/var/lib/periodic-cron/periodic-cron.sqlite', origin: 'default' },
+    ],
+    [
+      'follows XDG_STATE_HOME',
+      { env: { HOME: '/home/ann', XDG_STATE_HOME: '/x' } },
+      { path: '/x/periodic-cron/periodic-cron.sqlite', origin: 'default' },
+    ],
+    [
+      'ignores a relative XDG_STATE_HOME',
+      { env: { HOME: '/home/ann', XDG_STATE_HOME: 'x' } },
+      { path: '/home/ann/.local/state/periodic-cron/periodic-cron.sqlite', origin: 'default' },
+    ],
+  ] satisfies [string, Changes, object][])('%s', async (_case, changes, expected) => {
+    expect((await load(changes)).database).toEqual({
+      engine: 'sqlite',
+      url: `sqlite:${expected.path}`,
+      ...expected,
+    });
+  });
+
+  test.each([
+    [
+      'needs a known scheme',
+      { flags: { database: 'oracle://x' } },
+      'flag --database: expected sqlite:PATH, got the unknown scheme "oracle"',
+    ],
+    [
+      'is not on a server, and no password is shown',
+      { env: { PERIODIC_CRON_DATABASE_URL: 'postgres://ann:secret@h/x' } },
+      'PERIODIC_CRON_DATABASE_URL: expected sqlite:PATH, got postgres:… (this version has only the embedded engine, SQLite)',
+    ],
+    [
+      'of an empty variable is a fault, not the default',
+      { env: { PERIODIC_CRON_DATABASE_URL: '' } },
+      'PERIODIC_CRON_DATABASE_URL: expected sqlite:PATH, got an empty text',
+    ],
+    [
+      'without a home must be named',
+      { env: {} },
+      'expected the home directory in HOME, to keep the database there, got none; name a database with --database or PERIODIC_CRON_DATABASE_URL',
+    ],
+  ] satisfies [string, Changes, string][])('%s', async (_case, changes, message) => {
+    await expect(load(changes)).rejects.toThrow(new ConfigError(message));
+  });
+});
+
+describe('the node', () => {
+  const files = { '/etc/periodic-cron/config.yaml': 'node: file' };
+  const env = { HOME: '/home/ann', PERIODIC_CRON_NODE: ' variable ' };
+
+  test.each([
+    ['of the flag wins', { files, env, flags: { node: 'flag' } }, 'flag', 'flag --node'],
+    ['of the variable comes second', { files, env }, 'variable', 'PERIODIC_CRON_NODE'],
+    ['of the file comes third', { files }, 'file', '/etc/periodic-cron/config.yaml'],
+    ['is the host else', {}, 'alpha', 'host name'],
+  ] satisfies [string, Changes, string, string][])('%s', async (...[, changes, node, nodeOrigin]) => {
+    expect(await load(changes)).toMatchObject({ node, nodeOrigin });
+  });
+
+  test.each([
+    [{ flags: { node: '' } }, 'flag --node: name of the node: expected 1 to 255 characters, got none'],
+    [
+      { env: { HOME: '/h', PERIODIC_CRON_NODE: 'a\nb' } },
+      'PERIODIC_CRON_NODE: name of the node: expected no control characters, got "a\\nb"',
+    ],
+  ] satisfies [Changes, string][])('that is no name is refused: %j', async (changes, message) => {
+    await expect(load(changes)).rejects.toThrow(new ConfigError(message));
+  });
+});
