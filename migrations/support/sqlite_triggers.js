@@ -1,0 +1,202 @@
+// Definitions may be changed by any SQL client, so what a change means for the states of a task is written here, in
+// triggers, and nowhere else: the command line relies on them too.
+//
+// A changed task gets its states marked: an empty `earliest_start` sorts before every instant, so the next tick finds
+// the row in its due list and decides anew. Raising the epoch makes a claim that was planned before the change lose.
+//
+// A state is only ever inserted where there is none, and never with OR IGNORE: the conflict clause of the statement that
+// fires a trigger overrides those inside it, and an INSERT OR REPLACE would put a new state in the place of one that
+// knows what has been handled.
+//
+// A task of scope `each` without nodes has one state with an empty key. It tells every node that a task without nodes
+// is there, and it hands its first slot on to the nodes that are added before the next tick.
+
+const NOW = "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')";
+const THIS_MINUTE = "strftime('%Y-%m-%dT%H:%M:00.000Z', 'now')";
+
+const DEFINITION_COLUMNS = [
+  'name',
+  'active',
+  'module',
+  'options',
+  'schedule_kind',
+  'schedule',
+  'timezone',
+  'scope',
+  'ordering',
+  'run_immediately',
+  'start_deadline_s',
+  'timeout_s',
+  'kill_grace_s',
+  'retry_limit',
+  'retry_delay_s',
+  'retry_max_delay_s',
+  'retry_on',
+  'retry_past_next',
+  'overlap',
+  'max_parallel',
+];
+
+const TRIGGERS = {
+  periodic_task_inserted: `AFTER INSERT ON periodic_task BEGIN
+    ${mark('NEW.id')}
+    INSERT INTO periodic_task_state (task_id, scope_key, counted_from, first_slot, earliest_start, changed_at)
+    SELECT NEW.id, k.key, ${THIS_MINUTE}, CASE WHEN NEW.run_immediately THEN ${THIS_MINUTE} END, '', ${NOW}
+    FROM (SELECT CASE WHEN NEW.scope = 'one' THEN '*' ELSE '' END AS key) k
+    WHERE ${hasNoState('NEW.id', 'k.key')};
+    ${audit("'created'", 'NEW', { after: definitionJson('NEW') })}
+  END`,
+
+  periodic_task_updated: `AFTER UPDATE ON periodic_task WHEN ${definitionJson('OLD')} <> ${definitionJson('NEW')} BEGIN
+    UPDATE periodic_task SET updated_at = ${NOW} WHERE id = NEW.id;
+    ${mark('NEW.id')}
+    UPDATE periodic_task_state SET counted_from = ${THIS_MINUTE}, first_slot = NULL, retry_at = NULL
+    WHERE task_id = NEW.id
+      AND ((NEW.active AND NOT OLD.active) OR NEW.schedule_kind <> OLD.schedule_kind
+           OR NEW.schedule <> OLD.schedule OR NEW.timezone <> OLD.timezone OR NEW.scope <> OLD.scope);
+    INSERT INTO periodic_task_state (task_id, scope_key, counted_from, earliest_start, changed_at)
+    SELECT NEW.id, k.key, ${THIS_MINUTE}, '', ${NOW} FROM (
+      SELECT '*' AS key WHERE NEW.scope = 'one'
+      UNION SELECT node FROM periodic_task_node WHERE task_id = NEW.id AND node <> '*' AND NEW.scope <> 'one'
+      UNION SELECT name FROM periodic_node WHERE NEW.scope <> 'one'
+        AND EXISTS (SELECT 1 FROM periodic_task_node WHERE task_id = NEW.id AND node = '*')) k
+    WHERE NEW.scope <> OLD.scope AND ${hasNoState('NEW.id', 'k.key')};
+    ${audit(
+      `CASE WHEN NEW.active AND NOT OLD.active THEN 'enabled'
+            WHEN OLD.active AND NOT NEW.active THEN 'disabled' ELSE 'changed' END`,
+      'NEW',
+      { before: definitionJson('OLD'), after: definitionJson('NEW') },
+    )}
+  END`,
+
+  // A client that has not switched foreign keys on does not cascade, so this trigger removes what belongs to the task.
+  periodic_task_deleted: `AFTER DELETE ON periodic_task BEGIN
+    DELETE FROM periodic_task_state WHERE task_id = OLD.id;
+    DELETE FROM periodic_task_node WHERE task_id = OLD.id;
+    DELETE FROM periodic_task_tag WHERE task_id = OLD.id;
+    ${audit("'removed'", 'OLD', { before: definitionJson('OLD') })}
+  END`,
+
+  periodic_task_node_inserted: `AFTER INSERT ON periodic_task_node BEGIN
+    ${nodeAdded()}
+    ${nodeAudit("'node added'", 'NEW')}
+  END`,
+
+  periodic_task_node_updated: `AFTER UPDATE ON periodic_task_node
+  WHEN NEW.node <> OLD.node OR NEW.task_id <> OLD.task_id BEGIN
+    ${mark('OLD.task_id AND OLD.task_id <> NEW.task_id')}
+    ${nodeAdded()}
+    ${nodeAudit("'node removed'", 'OLD')}
+    ${nodeAudit("'node added'", 'NEW')}
+  END`,
+
+  periodic_task_node_deleted: `AFTER DELETE ON periodic_task_node
+  WHEN EXISTS (SELECT 1 FROM periodic_task WHERE id = OLD.task_id) BEGIN
+    ${mark('OLD.task_id')}
+    INSERT INTO periodic_task_state (task_id, scope_key, counted_from, earliest_start, changed_at)
+    SELECT t.id, '', ${THIS_MINUTE}, '', ${NOW} FROM periodic_task t
+    WHERE t.id = OLD.task_id AND t.scope <> 'one' AND ${hasNoState('t.id', "''")}
+      AND NOT EXISTS (SELECT 1 FROM periodic_task_node WHERE task_id = t.id);
+    ${nodeAudit("'node removed'", 'OLD')}
+  END`,
+
+  periodic_task_tag_inserted: `AFTER INSERT ON periodic_task_tag BEGIN
+    ${tagAudit("'tag added'", 'NEW')}
+  END`,
+
+  periodic_task_tag_updated: `AFTER UPDATE ON periodic_task_tag
+  WHEN NEW.tag <> OLD.tag OR NEW.task_id <> OLD.task_id BEGIN
+    ${tagAudit("'tag removed'", 'OLD')}
+    ${tagAudit("'tag added'", 'NEW')}
+  END`,
+
+  periodic_task_tag_deleted: `AFTER DELETE ON periodic_task_tag
+  WHEN EXISTS (SELECT 1 FROM periodic_task WHERE id = OLD.task_id) BEGIN
+    ${tagAudit("'tag removed'", 'OLD')}
+  END`,
+
+  // A node that ticks for the first time gets a state of every task that runs on all nodes.
+  periodic_node_inserted: `AFTER INSERT ON periodic_node BEGIN
+    INSERT INTO periodic_task_state (task_id, scope_key, counted_from, first_slot, earliest_start, changed_at)
+    SELECT t.id, NEW.name, COALESCE(u.counted_from, ${THIS_MINUTE}), u.first_slot, '', ${NOW}
+    FROM periodic_task t
+    JOIN periodic_task_node n ON n.task_id = t.id AND n.node = '*'
+    LEFT JOIN periodic_task_state u ON u.task_id = t.id AND u.scope_key = ''
+    WHERE t.scope <> 'one' AND ${hasNoState('t.id', 'NEW.name')};
+  END`,
+};
+
+/** @param {import('knex').Knex} knex */
+export async function createSqliteTriggers(knex) {
+  for (const [name, body] of Object.entries(TRIGGERS)) {
+    await knex.raw(`CREATE TRIGGER ${name} ${body}`);
+  }
+}
+
+/** @param {import('knex').Knex} knex */
+export async function dropSqliteTriggers(knex) {
+  for (const name of Object.keys(TRIGGERS)) {
+    await knex.raw(`DROP TRIGGER ${name}`);
+  }
+}
+
+/**
+ * A node that comes (again) starts to count now: what it missed while the task was not its own is not its debt.
+ */
+function nodeAdded() {
+  return `${mark('NEW.task_id')}
+    UPDATE periodic_task_state SET counted_from = ${THIS_MINUTE}, first_slot = NULL, retry_at = NULL
+    WHERE task_id = NEW.task_id AND scope_key NOT IN ('', '*')
+      AND (scope_key = NEW.node
+           OR (NEW.node = '*'
+               AND scope_key NOT IN (SELECT node FROM periodic_task_node WHERE task_id = NEW.task_id)));
+    INSERT INTO periodic_task_state (task_id, scope_key, counted_from, first_slot, earliest_start, changed_at)
+    SELECT NEW.task_id, k.key, COALESCE(u.counted_from, ${THIS_MINUTE}), u.first_slot, '', ${NOW}
+    FROM (SELECT NEW.node AS key WHERE NEW.node <> '*' UNION SELECT name FROM periodic_node WHERE NEW.node = '*') k
+    JOIN periodic_task t ON t.id = NEW.task_id AND t.scope <> 'one'
+    LEFT JOIN periodic_task_state u ON u.task_id = NEW.task_id AND u.scope_key = ''
+    WHERE ${hasNoState('NEW.task_id', 'k.key')};`;
+}
+
+/** @param {string} taskId */
+function mark(taskId) {
+  return `UPDATE periodic_task_state SET epoch = epoch + 1, earliest_start = '', changed_at = ${NOW}
+    WHERE task_id = ${taskId};`;
+}
+
+/** @param {string} taskId @param {string} key */
+function hasNoState(taskId, key) {
+  return `NOT EXISTS (SELECT 1 FROM periodic_task_state x WHERE x.task_id = ${taskId} AND x.scope_key = ${key})`;
+}
+
+/** @param {'OLD' | 'NEW'} row */
+function definitionJson(row) {
+  return `json_object(${DEFINITION_COLUMNS.map((column) => `'${column}', ${row}.${column}`).join(', ')})`;
+}
+
+/**
+ * @param {string} action
+ * @param {'OLD' | 'NEW'} row
+ * @param {{ before?: string, after?: string }} change
+ */
+function audit(action, row, { before = 'NULL', after = 'NULL' }) {
+  return `INSERT INTO periodic_audit (changed_at, actor, action, task_id, task_name, before, after)
+    VALUES (${NOW}, 'outside', ${action}, ${row}.id, ${row}.name, ${before}, ${after});`;
+}
+
+/** @param {string} action @param {'OLD' | 'NEW'} row */
+function nodeAudit(action, row) {
+  return partAudit(action, row, `json_object('node', ${row}.node)`);
+}
+
+/** @param {string} action @param {'OLD' | 'NEW'} row */
+function tagAudit(action, row) {
+  return partAudit(action, row, `json_object('tag', ${row}.tag)`);
+}
+
+/** @param {string} action @param {'OLD' | 'NEW'} row @param {string} json */
+function partAudit(action, row, json) {
+  const [before, after] = row === 'OLD' ? [json, 'NULL'] : ['NULL', json];
+  return `INSERT INTO periodic_audit (changed_at, actor, action, task_id, task_name, before, after)
+    SELECT ${NOW}, 'outside', ${action}, id, name, ${before}, ${after} FROM periodic_task WHERE id = ${row}.task_id;`;
+}

@@ -1,0 +1,260 @@
+import type { Knex } from 'knex';
+import { DefinitionError, type Fault, NotFoundError } from '../core/errors.ts';
+import { type Instant, toText } from '../core/instants.ts';
+import type { TaskState } from '../core/state.ts';
+import { ALL_NODES, nameOf, type TaskDefinition, type TaskRecord } from '../core/task.ts';
+import type { Row } from './driver.ts';
+import { withKnex, writeWithKnex } from './knex.ts';
+import { definitionRow } from './rows.ts';
+import { readTask, readTasks, type StoredTask } from './task-rows.ts';
+
+export type { StoredTask } from './task-rows.ts';
+
+/** The fault of a definition whose name another task has. */
+export const NAME_TAKEN: Fault = {
+  field: 'name',
+  message: 'expected a new name, got that of a task that exists (use "set" to change it)',
+};
+
+/** Every task, or those with the names given, ascending by (ordering, id). */
+export function listTasks(path: string, names?: readonly string[]): Promise<readonly StoredTask[]> {
+  return withKnex(path, (knex) => readTasks(knex, names));
+}
+
+/**
+ * The task with this name, spaces around it aside.
+ *
+ * @throws NotFoundError that names the task that was most likely meant
+ */
+export function findTask(path: string, name: string): Promise<StoredTask> {
+  return withKnex(path, (knex) => readTask(knex, name));
+}
+
+/**
+ * Adds a task whose definition was found valid. Its states, and the record of the change, come from the triggers that
+ * serve plain SQL too.
+ *
+ * @throws DefinitionError when the name is taken
+ */
+export function addTask(path: string, definition: TaskDefinition, actor: string): Promise<StoredTask> {
+  return writeWithKnex(path, async (knex) => {
+    await refuseTakenName(knex, definition.name);
+    const auditMark = await lastAuditId(knex);
+    await knex('periodic_task').insert(definitionRow(definition));
+    const { id } = await knex('periodic_task').where({ name: definition.name }).first('id');
+    await writeParts(knex, Number(id), definition);
+    await signAudit(knex, { taskId: Number(id), after: auditMark, actor });
+    return readTask(knex, definition.name);
+  });
+}
+
+/**
+ * Changes a task: `change` gets what is stored and returns the fields that become others, after it has found the result
+ * valid. It may take its time, since no lock is held meanwhile; when somebody else changes the definition in between, it
+ * is asked again.
+ *
+ * @throws NotFoundError when there is no such task, DefinitionError when a new name is taken
+ */
+export async function changeTask(
+  path: string,
+  name: string,
+  actor: string,
+  change: (stored: StoredTask) => Promise<Partial<TaskDefinition>> | Partial<TaskDefinition>,
+): Promise<StoredTask> {
+  for (;;) {
+    const stored = await findTask(path, name);
+    const fields = await change(stored);
+    const changed = await writeWithKnex(path, (knex) => writeChange(knex, stored, fields, actor));
+    if (changed !== undefined) {
+      return changed;
+    }
+  }
+}
+
+/** Undefined when the definition is no longer what it was. */
+async function writeChange(
+  knex: Knex,
+  before: StoredTask,
+  fields: Partial<TaskDefinition>,
+  actor: string,
+): Promise<StoredTask | undefined> {
+  const name = nameOf(before.record);
+  const { record } = await readTask(knex, name);
+  if (
+    record.id !== before.record.id ||
+    JSON.stringify(record.fields) !== JSON.stringify(before.record.fields)
+  ) {
+    return undefined;
+  }
+  if (fields.name !== undefined && fields.name !== name) {
+    await refuseTakenName(knex, fields.name);
+  }
+  const auditMark = await lastAuditId(knex);
+  const row = definitionRow(fields);
+  if (Object.keys(row).length > 0) {
+    await knex('periodic_task').where({ id: record.id }).update(row);
+  }
+  await writeParts(knex, record.id, fields);
+  await signAudit(knex, { taskId: record.id, after: auditMark, actor });
+  return readTask(knex, fields.name ?? name);
+}
+
+/**
+ * Removes a task with its states. Its runs stay in the ledger, under its name.
+ *
+ * @throws NotFoundError when there is no such task
+ */
+export function removeTask(path: string, name: string, actor: string): Promise<StoredTask> {
+  return writeWithKnex(path, async (knex) => {
+    const stored = await readTask(knex, name);
+    const auditMark = await lastAuditId(knex);
+    await knex('periodic_task').where({ id: stored.record.id }).delete();
+    await signAudit(knex, { taskId: stored.record.id, after: auditMark, actor });
+    return stored;
+  });
+}
+
+/**
+ * Resets the states of a task, all of them or those of one node: clears terminated, failures and a pending attempt, and
+ * counts from the minute `now`. A handled slot that lies in the future, the trace of a clock that was wrong, is taken
+ * back to that minute; the next attempts of such slots get numbers of their own. Running tasks go on.
+ *
+ * @throws NotFoundError when there is no such task, or it has no state on the node
+ */
+export function resetTask(
+  path: string,
+  name: string,
+  reset: { readonly node: string | undefined; readonly now: Instant; readonly actor: string },
+): Promise<StoredTask> {
+  return writeWithKnex(path, async (knex) => {
+    const { record, states } = await readTask(knex, name);
+    const chosen = states.filter(
+      ({ scopeKey }) => reset.node === undefined || [reset.node, ALL_NODES].includes(scopeKey),
+    );
+    if (chosen.length === 0) {
+      throw new NotFoundError(
+        `task ${JSON.stringify(name)} has no state${reset.node === undefined ? ' yet' : ` on node ${JSON.stringify(reset.node)}`}; its nodes: ${nodesText(record)}`,
+      );
+    }
+    for (const state of chosen) {
+      await resetState(knex, state, reset.now);
+    }
+    await auditReset(knex, { record, states: chosen, ...reset });
+    return readTask(knex, name);
+  });
+}
+
+async function resetState(knex: Knex, state: TaskState, now: Instant): Promise<void> {
+  const inFuture = state.handledSlot !== null && state.handledSlot > now;
+  await knex('periodic_task_state')
+    .where({ task_id: state.taskId, scope_key: state.scopeKey })
+    .update({
+      epoch: knex.raw('epoch + 1'),
+      counted_from: toText(now),
+      first_slot: null,
+      earliest_start: '',
+      changed_at: toText(now),
+      retry_at: null,
+      failures: 0,
+      first_failure_at: null,
+      fault: null,
+      terminated_at: null,
+      terminated_reason: null,
+      ...(inFuture && state.handledSlot !== null
+        ? { handled_slot: toText(now), repeatable_until: toText(state.handledSlot) }
+        : {}),
+    });
+}
+
+async function auditReset(
+  knex: Knex,
+  {
+    record,
+    states,
+    now,
+    actor,
+  }: { record: TaskRecord; states: readonly TaskState[]; now: Instant; actor: string },
+): Promise<void> {
+  const before = states.map(
+    ({ scopeKey, handledSlot, retryAt, failures, terminatedAt, terminatedReason }) => ({
+      scopeKey,
+      handledSlot: handledSlot === null ? null : toText(handledSlot),
+      retryAt: retryAt === null ? null : toText(retryAt),
+      failures,
+      terminatedAt: terminatedAt === null ? null : toText(terminatedAt),
+      terminatedReason,
+    }),
+  );
+  const after = states.map(({ scopeKey }) => ({ scopeKey, countedFrom: toText(now) }));
+  await knex('periodic_audit').insert({
+    changed_at: toText(now),
+    actor,
+    action: 'reset',
+    task_id: record.id,
+    task_name: nameOf(record),
+    before: JSON.stringify(before),
+    after: JSON.stringify(after),
+  });
+}
+
+/** Nodes and tags that stay are left alone: removing and adding a node again would let it count anew. */
+async function writeParts(
+  knex: Knex,
+  taskId: number,
+  { nodes, tags }: Partial<TaskDefinition>,
+): Promise<void> {
+  for (const [table, column, wanted] of [
+    ['periodic_task_node', 'node', nodes],
+    ['periodic_task_tag', 'tag', tags],
+  ] as const) {
+    if (wanted !== undefined) {
+      await replaceParts(knex, { table, column, taskId, wanted });
+    }
+  }
+}
+
+async function replaceParts(
+  knex: Knex,
+  {
+    table,
+    column,
+    taskId,
+    wanted,
+  }: { table: string; column: string; taskId: number; wanted: readonly string[] },
+): Promise<void> {
+  const rows: readonly Row[] = await knex(table).where({ task_id: taskId }).select(column);
+  const present = rows.map((row) => String(row[column]));
+  for (const value of wanted.filter((one) => !present.includes(one))) {
+    await knex(table).insert({ task_id: taskId, [column]: value });
+  }
+  const gone = present.filter((one) => !wanted.includes(one));
+  await knex(table).where({ task_id: taskId }).whereIn(column, gone).delete();
+}
+
+async function refuseTakenName(knex: Knex, name: string): Promise<void> {
+  const taken = await knex('periodic_task').where({ name }).first('id');
+  if (taken !== undefined) {
+    throw new DefinitionError(`task ${JSON.stringify(name)}`, [NAME_TAKEN]);
+  }
+}
+
+async function lastAuditId(knex: Knex): Promise<number> {
+  const row = await knex('periodic_audit').max({ id: 'id' }).first();
+  return Number(row?.id ?? 0);
+}
+
+/** The triggers cannot know who asked: they write "outside", and whoever came through this program signs afterwards. */
+async function signAudit(
+  knex: Knex,
+  { taskId, after, actor }: { readonly taskId: number; readonly after: number; readonly actor: string },
+): Promise<void> {
+  await knex('periodic_audit')
+    .where({ task_id: taskId, actor: 'outside' })
+    .where('id', '>', after)
+    .update({ actor });
+}
+
+function nodesText(record: TaskRecord): string {
+  const { nodes } = record.fields;
+  return Array.isArray(nodes) && nodes.length > 0 ? nodes.join(', ') : 'none';
+}

@@ -1,0 +1,242 @@
+import { type Instant, toText } from '../core/instants.ts';
+import type { JsonValue } from '../core/json.ts';
+import { joinMessages } from '../core/outcome.ts';
+import type { RunStatus, TaskState } from '../core/state.ts';
+import {
+  type AfterRun,
+  afterRun,
+  type RetryPolicy,
+  type StatePatch,
+  withoutLost,
+} from '../core/transitions.ts';
+import { moveState } from './claim.ts';
+import type { Driver, SqlValue, Statements } from './driver.ts';
+import { RUN_COLUMNS, type Run, runOf, stateOf } from './rows.ts';
+
+/** How a run ended, in a form that JSON keeps: the spool stores it when the database cannot. */
+export type RunEnd = {
+  readonly status: Exclude<RunStatus, 'running' | 'skipped'>;
+  readonly reason: string | null;
+  readonly message: string | null;
+  /** For `cancelled`: the runner was shut down, rather than a person having cancelled the run. */
+  readonly byShutdown: boolean;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly result: JsonValue | null;
+  readonly output: { readonly text: string; readonly bytes: number };
+  /** What the module keeps for its next run; absent leaves it as it is. */
+  readonly moduleState?: JsonValue | undefined;
+  readonly endedAt: Instant;
+  readonly durationMs: number | null;
+};
+
+export type FinishResult =
+  | { readonly kind: 'recorded'; readonly retryAt: Instant | null }
+  /** The run had an end already; nothing was changed. */
+  | { readonly kind: 'already-ended' }
+  | { readonly kind: 'unknown' };
+
+/** What is needed of a run to move its state on. */
+export type RunKey = Pick<Run, 'token' | 'taskId' | 'scopeKey' | 'trigger' | 'slot' | 'attempt'>;
+
+export type FinishRules = RetryPolicy & {
+  /**
+   * The run and its state as the claim left them. Whoever claimed hands them in to spare reading them again; if the state
+   * has moved since, it is read all the same.
+   */
+  readonly claimed?: { readonly run: RunKey; readonly state: TaskState };
+};
+
+/**
+ * Records the end of a live run and moves its state on, in one transaction; the end of a run by hand leaves the state
+ * alone. A run that has an end already keeps it.
+ */
+export function finishRun(
+  driver: Driver,
+  token: string,
+  end: RunEnd,
+  rules: FinishRules,
+): Promise<FinishResult> {
+  const { claimed, ...policy } = rules;
+  return driver.transaction(async (statements): Promise<FinishResult> => {
+    const changed = await writeEnd(statements, token, end, 'running');
+    const run = changed && claimed !== undefined ? claimed.run : await readRun(statements, token);
+    if (run === undefined) {
+      return { kind: 'unknown' };
+    }
+    if (!changed) {
+      return { kind: 'already-ended' };
+    }
+    const retryAt = await moveOn(statements, run, end, { policy, undoLost: false, known: claimed?.state });
+    return { kind: 'recorded', retryAt };
+  });
+}
+
+export type LateResult =
+  | { readonly kind: 'recorded'; readonly run: Run; readonly retryAt: Instant | null }
+  | { readonly kind: 'already-ended' }
+  | { readonly kind: 'kept-as-late'; readonly run: Run }
+  | { readonly kind: 'unknown' };
+
+/**
+ * Records a result that could not be written when the run ended. It becomes the end of a run that is still live, or
+ * that was declared lost with nothing since; any other run keeps its end, and the result beside it. Recording the same
+ * result again changes nothing.
+ */
+export function recordLateEnd(
+  driver: Driver,
+  token: string,
+  end: RunEnd,
+  policy: RetryPolicy,
+): Promise<LateResult> {
+  return driver.transaction(async (statements): Promise<LateResult> => {
+    const late = { ...end, message: joinMessages(end.message, 'reported late') };
+    const wasLive = await writeEnd(statements, token, late, 'running');
+    const run = await readRun(statements, token);
+    if (run === undefined) {
+      return { kind: 'unknown' };
+    }
+    if (wasLive) {
+      return {
+        kind: 'recorded',
+        run,
+        retryAt: await moveOn(statements, run, end, { policy, undoLost: false, known: undefined }),
+      };
+    }
+    if (await replacesLost(statements, run)) {
+      await writeEnd(statements, token, late, 'lost');
+      const retryAt = await moveOn(statements, run, end, { policy, undoLost: true, known: undefined });
+      return { kind: 'recorded', run: { ...run, status: end.status }, retryAt };
+    }
+    return (await keepLate(statements, run, end)) ? { kind: 'kept-as-late', run } : { kind: 'already-ended' };
+  });
+}
+
+async function writeEnd(
+  statements: Statements,
+  token: string,
+  end: RunEnd,
+  from: 'running' | 'lost',
+): Promise<boolean> {
+  const row: Record<string, SqlValue> = {
+    status: end.status,
+    message: end.message,
+    ended_at: toText(end.endedAt),
+    duration_ms: end.durationMs,
+    exit_code: end.exitCode,
+    signal: end.signal,
+    result: end.result === null ? null : JSON.stringify(end.result),
+    output: end.output.text,
+    output_bytes: end.output.bytes,
+  };
+  const changed = await statements.run(
+    `UPDATE periodic_run SET live_node = NULL, reason = coalesce(?, reason), ${Object.keys(row)
+      .map((column) => `${column} = ?`)
+      .join(', ')} WHERE token = ? AND status = ?`,
+    [end.reason, ...Object.values(row), token, from],
+  );
+  return changed === 1;
+}
+
+async function readRun(statements: Statements, token: string): Promise<Run | undefined> {
+  const [row] = await statements.all(`SELECT ${RUN_COLUMNS} FROM periodic_run WHERE token = ?`, [token]);
+  return row === undefined ? undefined : runOf(row);
+}
+
+type ReadState = { readonly state: TaskState; readonly active: boolean };
+
+async function readState(statements: Statements, run: RunKey): Promise<ReadState | undefined> {
+  const [row] = await statements.all(
+    `SELECT s.*, t.active FROM periodic_task_state s JOIN periodic_task t ON t.id = s.task_id
+     WHERE s.task_id = ? AND s.scope_key = ?`,
+    [run.taskId, run.scopeKey],
+  );
+  return row === undefined ? undefined : { state: stateOf(row), active: Boolean(row['active']) };
+}
+
+type MoveOn = {
+  readonly policy: RetryPolicy;
+  readonly undoLost: boolean;
+  readonly known: TaskState | undefined;
+};
+
+/** Moves the state on after a run. A removed task has none: then the ledger alone tells how the run ended. */
+async function moveOn(
+  statements: Statements,
+  run: RunKey,
+  end: RunEnd,
+  options: MoveOn,
+): Promise<Instant | null> {
+  if (run.trigger !== 'schedule' || run.slot === null) {
+    return null;
+  }
+  // The state may move after it was read: a run beside this one, or a changed definition. Then it is read again.
+  // A change of the definition moves it too, so a task whose state has not moved since the claim is still active.
+  let known = options.known;
+  for (;;) {
+    const read = known === undefined ? await readState(statements, run) : { state: known, active: true };
+    known = undefined;
+    if (read === undefined) {
+      return null;
+    }
+    const { patch, retryAt } = nextState(read, { ...run, slot: run.slot }, end, options);
+    if (await moveState(statements, read.state, patch)) {
+      await markEnd(statements, run.token, { status: end.status, endEpoch: read.state.epoch + 1, retryAt });
+      return retryAt;
+    }
+  }
+}
+
+/** What only some ends need: a lost run the epoch by which a late result knows that nothing came since. */
+async function markEnd(
+  statements: Statements,
+  token: string,
+  { status, endEpoch, retryAt }: { status: RunEnd['status']; endEpoch: number; retryAt: Instant | null },
+): Promise<void> {
+  if (status === 'lost' || retryAt !== null) {
+    await statements.run(
+      'UPDATE periodic_run SET end_epoch = ?, reason = coalesce(?, reason) WHERE token = ?',
+      [endEpoch, retryAt === null ? null : 'retry', token],
+    );
+  }
+}
+
+function nextState(
+  { state, active }: ReadState,
+  { slot, attempt }: { readonly slot: Instant; readonly attempt: number },
+  end: RunEnd,
+  { policy, undoLost }: MoveOn,
+): AfterRun {
+  const before = undoLost ? withoutLost(state, slot) : state;
+  const { status, byShutdown, message, endedAt, moduleState } = end;
+  const ended = { slot, attempt, status, byShutdown, message, endedAt, moduleState };
+  const { patch, retryAt } = afterRun(before, { ...policy, active }, ended);
+  return { patch: { ...(undoLost ? whatLostChanges(before) : {}), ...patch }, retryAt };
+}
+
+function whatLostChanges({ retryAt, earliestStart, failures, firstFailureAt }: TaskState): StatePatch {
+  return { retryAt, earliestStart, failures, firstFailureAt };
+}
+
+async function replacesLost(statements: Statements, run: Run): Promise<boolean> {
+  if (run.status !== 'lost') {
+    return false;
+  }
+  if (run.trigger !== 'schedule') {
+    return true;
+  }
+  const read = await readState(statements, run);
+  return read === undefined || read.state.epoch === run.endEpoch;
+}
+
+async function keepLate(statements: Statements, run: Run, end: RunEnd): Promise<boolean> {
+  if (run.endedAt === end.endedAt && run.status === end.status) {
+    return false;
+  }
+  const { output, ...rest } = end;
+  const changed = await statements.run(
+    'UPDATE periodic_run SET late_result = ? WHERE token = ? AND late_result IS NULL',
+    [JSON.stringify({ ...rest, endedAt: toText(end.endedAt), outputBytes: output.bytes }), run.token],
+  );
+  return changed === 1;
+}

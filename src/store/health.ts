@@ -1,0 +1,123 @@
+import type { Knex } from 'knex';
+import { type Instant, toText } from '../core/instants.ts';
+import type { Driver, Row } from './driver.ts';
+import { withKnex } from './knex.ts';
+import { instantOf, numberOf, numberOrNull, RUN_COLUMNS, type Run, runOf, textOf } from './rows.ts';
+
+/** One call of run_scheduled on a node. */
+export type TickRow = {
+  readonly node: string;
+  readonly tickNo: number;
+  readonly tickAt: Instant;
+  readonly startedAt: Instant;
+  /** Null while it is busy, and for ever if it was killed. */
+  readonly endedAt: Instant | null;
+  readonly started: number;
+  readonly exitCode: number | null;
+};
+
+/** The newest ticks of a node, newest first. */
+export function recentTicks(path: string, node: string, limit: number): Promise<readonly TickRow[]> {
+  return withKnex(path, async (knex) => {
+    const rows: readonly Row[] = await knex('periodic_tick')
+      .where({ node })
+      .orderBy('tick_no', 'desc')
+      .limit(limit);
+    return rows.map(tickOf);
+  });
+}
+
+export type TicksAround = { readonly before: TickRow | undefined; readonly after: TickRow | undefined };
+
+/**
+ * The last tick before a slot and the first one that could take it. Without a node, the ticks of all nodes count, as they
+ * do for a state that nodes share.
+ */
+export function ticksAround(path: string, slot: Instant, node: string | undefined): Promise<TicksAround> {
+  return withKnex(path, async (knex) => {
+    const before: Row | undefined = await ticksOf(knex, node)
+      .where('tick_at', '<', toText(slot))
+      .orderBy('tick_at', 'desc')
+      .first();
+    const after: Row | undefined = await ticksOf(knex, node)
+      .where('tick_at', '>=', toText(slot))
+      .orderBy('tick_at')
+      .first();
+    return {
+      before: before === undefined ? undefined : tickOf(before),
+      after: after === undefined ? undefined : tickOf(after),
+    };
+  });
+}
+
+function ticksOf(knex: Knex, node: string | undefined): Knex.QueryBuilder {
+  const query = knex('periodic_tick');
+  return node === undefined ? query : query.where({ node });
+}
+
+function tickOf(row: Row): TickRow {
+  return {
+    node: String(row['node']),
+    tickNo: numberOf(row['tick_no']),
+    tickAt: instantOf(row['tick_at']) ?? 0,
+    startedAt: instantOf(row['started_at']) ?? 0,
+    endedAt: instantOf(row['ended_at']),
+    started: numberOf(row['started']),
+    exitCode: numberOrNull(row['exit_code']),
+  };
+}
+
+/** A machine that has ticked. */
+export type NodeRow = {
+  readonly name: string;
+  readonly version: string | null;
+  readonly lastTickAt: Instant | null;
+};
+
+/** The nodes that have ticked, by name. */
+export function listNodes(path: string): Promise<readonly NodeRow[]> {
+  return withKnex(path, async (knex) => {
+    const rows: readonly Row[] = await knex('periodic_node').orderBy('name');
+    return rows.map((row) => ({
+      name: String(row['name']),
+      version: textOf(row['version']),
+      lastTickAt: instantOf(row['last_tick_at']),
+    }));
+  });
+}
+
+/** The runs of all nodes that are recorded as alive. */
+export function allLiveRuns(path: string): Promise<readonly Run[]> {
+  return withKnex(path, async (knex) => {
+    const rows: readonly Row[] = await knex('periodic_run')
+      .select(knex.raw(RUN_COLUMNS))
+      .whereNotNull('live_node')
+      .orderBy('id');
+    return rows.map(runOf);
+  });
+}
+
+/** What SQLite says of the file itself. */
+export type SqliteFacts = {
+  readonly version: string;
+  /** `wal`, unless the file system cannot keep one. */
+  readonly journalMode: string;
+  /** What its check of the whole file found wrong; empty for a sound file. */
+  readonly damages: readonly string[];
+  /** Triggers that make changes by plain SQL count. */
+  readonly triggers: readonly string[];
+};
+
+/** Asks SQLite for the facts of its file. Reads the whole file, so it takes its time with a large one. */
+export async function sqliteFacts(driver: Driver): Promise<SqliteFacts> {
+  const [version] = await driver.all('SELECT sqlite_version() AS version');
+  const [journal] = await driver.all('PRAGMA journal_mode');
+  const checked = await driver.all('PRAGMA quick_check(5)');
+  const triggers = await driver.all("SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name");
+  return {
+    version: String(version?.['version']),
+    journalMode: String(journal?.['journal_mode']),
+    damages: checked.map((row) => String(row['quick_check'])).filter((line) => line !== 'ok'),
+    triggers: triggers.map((row) => String(row['name'])),
+  };
+}

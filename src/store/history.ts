@@ -1,0 +1,209 @@
+import type { Knex } from 'knex';
+import { type Instant, toText } from '../core/instants.ts';
+import type { RunStatus } from '../core/state.ts';
+import type { Row } from './driver.ts';
+import { withKnex } from './knex.ts';
+import { instantOf, numberOf, RUN_COLUMNS, type Run, runOf, textOf } from './rows.ts';
+
+/** Which rows of the ledger are wanted. What is undefined, and an empty list, does not restrict. */
+export type RunFilter = {
+  /** A name: of a task, whatever its runs were called then, or of one that was removed. */
+  readonly task?: string | undefined;
+  readonly node?: string | undefined;
+  readonly statuses: readonly RunStatus[];
+  /** Both bounds count from when a row was made: the start of a run, the decision to skip a slot. */
+  readonly since?: Instant | undefined;
+  readonly until?: Instant | undefined;
+  readonly limit: number;
+};
+
+/** The newest rows of the ledger that match, newest first. */
+export function listRuns(path: string, filter: RunFilter): Promise<readonly Run[]> {
+  return withKnex(path, async (knex) => {
+    const query = runs(knex).orderBy('id', 'desc').limit(filter.limit);
+    const { task, node, statuses, since, until } = filter;
+    if (task !== undefined) {
+      query.where((either) =>
+        either
+          .where('task_name', task)
+          .orWhereIn('task_id', knex('periodic_task').where({ name: task }).select('id')),
+      );
+    }
+    if (node !== undefined) {
+      query.where({ node });
+    }
+    if (statuses.length > 0) {
+      query.whereIn('status', [...statuses]);
+    }
+    if (since !== undefined) {
+      query.where('created_at', '>=', toText(since));
+    }
+    if (until !== undefined) {
+      query.where('created_at', '<=', toText(until));
+    }
+    const rows: readonly Row[] = await query;
+    return rows.map(runOf);
+  });
+}
+
+/** The names of all tasks, those included that only the ledger remembers. */
+export function knownTaskNames(path: string): Promise<readonly string[]> {
+  return withKnex(path, async (knex) => {
+    const rows: readonly Row[] = await knex('periodic_task')
+      .select('name')
+      .union(knex('periodic_run').select('task_name'));
+    return rows.map((row) => String(row['name'])).sort();
+  });
+}
+
+/** A run with what it printed, as far as that was kept. */
+export type RunWithOutput = { readonly run: Run; readonly output: string };
+
+/** The run with this id, or undefined. */
+export function findRunById(path: string, id: number): Promise<RunWithOutput | undefined> {
+  return withKnex(path, async (knex) => {
+    const row: Row | undefined = await runs(knex).select('output').where({ id }).first();
+    return row === undefined ? undefined : { run: runOf(row), output: textOf(row['output']) ?? '' };
+  });
+}
+
+/** One of the states of a task, also of a task that was removed. */
+export type StateKey = { readonly taskId: number; readonly scopeKey: string };
+
+/** All attempts of the newest recorded slot of a state up to the instant, ascending; none if no slot is recorded. */
+export function attemptsUpTo(path: string, state: StateKey, at: Instant): Promise<readonly Run[]> {
+  return withKnex(path, async (knex) => {
+    const newest: Row | undefined = await slotRuns(knex, state)
+      .where('slot_first', '<=', toText(at))
+      .orderBy('slot', 'desc')
+      .first();
+    if (newest === undefined) {
+      return [];
+    }
+    const rows: readonly Row[] = await slotRuns(knex, state).where('slot', newest['slot']).orderBy('attempt');
+    return rows.map(runOf);
+  });
+}
+
+/** The newest run of a state that a person started in the span, ends included; undefined if there is none. */
+export function newestManualRun(
+  path: string,
+  state: StateKey,
+  span: { readonly from: Instant; readonly to: Instant },
+): Promise<Run | undefined> {
+  return withKnex(path, async (knex) => {
+    const row: Row | undefined = await ofState(runs(knex), state)
+      .where('trigger_kind', 'manual')
+      .whereBetween('started_at', [toText(span.from), toText(span.to)])
+      .orderBy('id', 'desc')
+      .first();
+    return row === undefined ? undefined : runOf(row);
+  });
+}
+
+/** The newest fault of its definition that was recorded for a state up to the instant. */
+export function newestFault(path: string, state: StateKey, at: Instant): Promise<Run | undefined> {
+  return withKnex(path, async (knex) => {
+    const row: Row | undefined = await ofState(runs(knex), state)
+      .where('trigger_kind', 'fault')
+      .where('created_at', '<=', toText(at))
+      .orderBy('id', 'desc')
+      .first();
+    return row === undefined ? undefined : runOf(row);
+  });
+}
+
+/** The runs that were alive at the instant: of a node, of a state, or of both. */
+export function runsAliveAt(
+  path: string,
+  at: Instant,
+  whose: { readonly node?: string; readonly state?: StateKey },
+): Promise<readonly Run[]> {
+  return withKnex(path, async (knex) => {
+    const query = runs(knex)
+      .where('started_at', '<=', toText(at))
+      .where((end) => end.whereNull('ended_at').orWhere('ended_at', '>', toText(at)))
+      .orderBy('id');
+    if (whose.node !== undefined) {
+      query.where('node', whose.node);
+    }
+    const rows: readonly Row[] = await (whose.state === undefined ? query : ofState(query, whose.state));
+    return rows.map(runOf);
+  });
+}
+
+/** The scope keys under which the ledger has rows of a task: for a removed task, all that is left of its states. */
+export function recordedScopes(path: string, taskId: number): Promise<readonly string[]> {
+  return withKnex(path, async (knex) => {
+    const rows: readonly Row[] = await knex('periodic_run')
+      .distinct('scope_key')
+      .where('task_id', taskId)
+      .orderBy('scope_key');
+    return rows.map((row) => String(row['scope_key']));
+  });
+}
+
+/** One change of a task. `before` and `after` are what the change made of: columns of the task, a node, a tag, states. */
+export type AuditEntry = {
+  readonly changedAt: Instant;
+  /** Who asked: a system user, or `outside` for plain SQL. */
+  readonly actor: string;
+  readonly action: string;
+  readonly before: unknown;
+  readonly after: unknown;
+};
+
+/** The recorded changes of a task, oldest first. */
+export function listAudit(path: string, taskId: number): Promise<readonly AuditEntry[]> {
+  return withKnex(path, async (knex) => {
+    const rows: readonly Row[] = await knex('periodic_audit').where('task_id', taskId).orderBy('id');
+    return rows.map((row) => ({
+      changedAt: instantOf(row['changed_at']) ?? 0,
+      actor: String(row['actor']),
+      action: String(row['action']),
+      before: parsed(textOf(row['before'])),
+      after: parsed(textOf(row['after'])),
+    }));
+  });
+}
+
+/** The id of the last task that had this name, from its definition, its changes or its runs. */
+export function lastTaskId(path: string, name: string): Promise<number | undefined> {
+  return withKnex(path, async (knex) => {
+    const row: Row | undefined = await knex('periodic_task').where({ name }).first('id');
+    if (row !== undefined) {
+      return numberOf(row['id']);
+    }
+    const changed: Row | undefined = await knex('periodic_audit')
+      .where('task_name', name)
+      .max({ id: 'task_id' })
+      .first();
+    const ran: Row | undefined = await knex('periodic_run')
+      .where('task_name', name)
+      .max({ id: 'task_id' })
+      .first();
+    const id = Math.max(numberOf(changed?.['id']), numberOf(ran?.['id']));
+    return id === 0 ? undefined : id;
+  });
+}
+
+function runs(knex: Knex): Knex.QueryBuilder {
+  return knex('periodic_run').select(knex.raw(RUN_COLUMNS));
+}
+
+function ofState(query: Knex.QueryBuilder, { taskId, scopeKey }: StateKey): Knex.QueryBuilder {
+  return query.where({ task_id: taskId, scope_key: scopeKey });
+}
+
+function slotRuns(knex: Knex, state: StateKey): Knex.QueryBuilder {
+  return ofState(runs(knex), state).where('trigger_kind', 'schedule').whereNotNull('slot');
+}
+
+function parsed(text: string | null): unknown {
+  try {
+    return text === null ? null : JSON.parse(text);
+  } catch {
+    // An entry that somebody wrote by hand: it tells nothing, but must not hide the others.
+    return null;
+  }
+}

@@ -1,0 +1,37 @@
+import { ALL_NODES } from '../core/task.ts';
+import type { Driver, SqlValue } from './driver.ts';
+import { numberOf, RUN_COLUMNS, type Run, runOf } from './rows.ts';
+
+/** The newest run of each task, faults apart: of all nodes, or of the state that counts on one. */
+export async function listLastRuns(
+  driver: Driver,
+  { taskId, node }: { readonly taskId?: number | undefined; readonly node?: string | undefined },
+): Promise<readonly Run[]> {
+  const here: readonly SqlValue[] = node === undefined ? [] : [node, ALL_NODES];
+  const rows = await driver.all(
+    `SELECT ${RUN_COLUMNS} FROM periodic_run WHERE id IN (
+       SELECT (SELECT r.id FROM periodic_run r
+               WHERE r.task_id = t.id AND r.trigger_kind <> 'fault'
+                 ${here.length === 0 ? '' : 'AND r.scope_key IN (?, ?)'}
+               ORDER BY r.id DESC LIMIT 1)
+       FROM periodic_task t ${taskId === undefined ? '' : 'WHERE t.id = ?'})`,
+    taskId === undefined ? here : [...here, taskId],
+  );
+  return rows.map(runOf);
+}
+
+/** Every run that is alive, or those of one task, in the order of their start. */
+export async function listAliveRuns(driver: Driver, taskId?: number): Promise<readonly Run[]> {
+  const rows = await driver.all(
+    `SELECT ${RUN_COLUMNS} FROM periodic_run
+     WHERE live_node IS NOT NULL ${taskId === undefined ? '' : 'AND task_id = ?'} ORDER BY id`,
+    taskId === undefined ? [] : [taskId],
+  );
+  return rows.map(runOf);
+}
+
+/** How many rows the ledger holds of a task, removed or not. */
+export async function countRuns(driver: Driver, taskId: number): Promise<number> {
+  const [row] = await driver.all('SELECT count(*) AS count FROM periodic_run WHERE task_id = ?', [taskId]);
+  return numberOf(row?.['count']);
+}

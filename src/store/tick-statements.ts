@@ -1,0 +1,89 @@
+import { type Instant, toText } from '../core/instants.ts';
+import type { TaskState } from '../core/state.ts';
+import { ALL_NODES, type TaskRecord } from '../core/task.ts';
+import type { Driver } from './driver.ts';
+import { instantOf, numberOf, RUN_COLUMNS, type Run, runOf, stateOf, taskRecordOf } from './rows.ts';
+
+/** A state that a tick has to look at: due, or marked because its definition changed. */
+export type DueKey = { readonly taskId: number; readonly scopeKey: string; readonly ordering: number };
+
+/** The key of the state that stands for a task of scope `each` that has no nodes yet. */
+export const UNASSIGNED = '';
+
+/**
+ * The states of the node that are due at the instant or marked, ascending by (ordering, id): one index lookup for each
+ * key, whatever the number of definitions. A task of scope `one` is included only if the node is among its nodes, or if
+ * it has none, so that somebody notices.
+ */
+export async function listDueKeys(driver: Driver, node: string, tickAt: Instant): Promise<readonly DueKey[]> {
+  const rows = await driver.all(
+    `SELECT s.task_id, s.scope_key, t.ordering FROM periodic_task_state s JOIN periodic_task t ON t.id = s.task_id
+     WHERE s.scope_key IN (?, ?, ?) AND s.earliest_start <= ?
+       AND (s.scope_key <> ?
+            OR EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id AND n.node IN (?, ?))
+            OR NOT EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id))
+     ORDER BY t.ordering, t.id`,
+    [node, ALL_NODES, UNASSIGNED, toText(tickAt), ALL_NODES, node, ALL_NODES],
+  );
+  return rows.map((row) => ({
+    taskId: numberOf(row['task_id']),
+    scopeKey: String(row['scope_key']),
+    ordering: numberOf(row['ordering']),
+  }));
+}
+
+/** When the next state of the node becomes due after the instant; null if none waits. */
+export async function nextEarliestStart(
+  driver: Driver,
+  node: string,
+  after: Instant,
+): Promise<Instant | null> {
+  const [row] = await driver.all(
+    `SELECT min(earliest_start) AS at FROM (
+       SELECT min(earliest_start) AS earliest_start FROM periodic_task_state WHERE scope_key = ? AND earliest_start > ?
+       UNION ALL
+       SELECT min(s.earliest_start) FROM periodic_task_state s WHERE s.scope_key = ? AND s.earliest_start > ?
+         AND EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = s.task_id AND n.node IN (?, ?))) waiting`,
+    [node, toText(after), ALL_NODES, toText(after), node, ALL_NODES],
+  );
+  return instantOf(row?.['at']);
+}
+
+/** A definition, its state, and how many runs of that state are alive: what a decision needs. */
+export type Candidate = { readonly record: TaskRecord; readonly state: TaskState; readonly liveRuns: number };
+
+/** Reads a state afresh for its decision; undefined when the task or the state is gone. Tags are left out. */
+export async function loadCandidate(driver: Driver, key: DueKey): Promise<Candidate | undefined> {
+  const [row] = await driver.all(
+    `SELECT t.*, s.*, (SELECT count(*) FROM periodic_run r
+                       WHERE r.task_id = t.id AND r.live_node IS NOT NULL AND r.scope_key = s.scope_key) AS live_runs
+     FROM periodic_task_state s JOIN periodic_task t ON t.id = s.task_id
+     WHERE s.task_id = ? AND s.scope_key = ?`,
+    [key.taskId, key.scopeKey],
+  );
+  if (row === undefined) {
+    return undefined;
+  }
+  const nodes = await driver.all('SELECT node FROM periodic_task_node WHERE task_id = ? ORDER BY node', [
+    key.taskId,
+  ]);
+  return {
+    record: taskRecordOf(row, { nodes: nodes.map(({ node }) => String(node)), tags: [] }),
+    state: stateOf(row),
+    liveRuns: numberOf(row['live_runs']),
+  };
+}
+
+/** The runs of the node that are recorded as alive. */
+export async function listLiveRuns(driver: Driver, node: string): Promise<readonly Run[]> {
+  const rows = await driver.all(`SELECT ${RUN_COLUMNS} FROM periodic_run WHERE live_node = ? ORDER BY id`, [
+    node,
+  ]);
+  return rows.map(runOf);
+}
+
+/** The run with this token, or undefined. */
+export async function findRun(driver: Driver, token: string): Promise<Run | undefined> {
+  const [row] = await driver.all(`SELECT ${RUN_COLUMNS} FROM periodic_run WHERE token = ?`, [token]);
+  return row === undefined ? undefined : runOf(row);
+}

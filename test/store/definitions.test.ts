@@ -1,0 +1,275 @@
+import { describe, expect, test } from 'vitest';
+import type { TaskDefinition } from '../../src/core/task.ts';
+import { definitionSchema } from '../../src/core/task-schema.ts';
+import {
+  addTask,
+  changeTask,
+  findTask,
+  listTasks,
+  removeTask,
+  resetTask,
+} from '../../src/store/definitions.ts';
+import { openSqlShell, type SqlShell } from './sql-shell.ts';
+
+const CLOCK = '2026-11-21T00:55:00.000Z';
+const NOW = Date.UTC(2026, 10, 21, 0, 55);
+
+function definition(changes: Partial<TaskDefinition> = {}): TaskDefinition {
+  const given = { name: 'backup', module: 'command', scheduleKind: 'manual', nodes: ['alpha'], ...changes };
+  return definitionSchema.parse(given);
+}
+
+/** What the audit says since the shell was opened, without the definitions themselves. */
+function audit(shell: SqlShell) {
+  return shell.rows(
+    "SELECT actor, action, task_name FROM periodic_audit WHERE actor <> 'migration' ORDER BY id",
+  );
+}
+
+function countedFrom(shell: SqlShell): unknown {
+  return shell.rows("SELECT counted_from FROM periodic_task_state WHERE scope_key = 'alpha'")[0]
+    ?.counted_from;
+}
+
+describe('an added task', () => {
+  test('comes back as it was given', async () => {
+    const { path } = await openSqlShell(CLOCK);
+    const given = definition({
+      options: { command: 'true', env: { A: 'ä' } },
+      scheduleKind: 'every',
+      schedule: '15m',
+      timezone: 'Europe/Berlin',
+      scope: 'each',
+      ordering: -3,
+      runImmediately: true,
+      startDeadlineSeconds: 60,
+      timeoutSeconds: 0,
+      killGraceSeconds: 1,
+      retryLimit: 2,
+      retryDelaySeconds: 5,
+      retryMaxDelaySeconds: 50,
+      retryOn: ['lost', 'shutdown'],
+      retryPastNext: true,
+      overlap: 'allow',
+      maxParallel: 3,
+      nodes: ['alpha', 'beta'],
+      tags: ['a', 'b'],
+    });
+    const stored = await addTask(path, given, 'ann');
+    expect(stored.record.fields).toEqual(given);
+    expect(stored.states.map(({ scopeKey }) => scopeKey)).toEqual(['alpha', 'beta']);
+    expect((await findTask(path, 'backup')).record).toEqual(stored.record);
+  });
+
+  test('is signed in the audit by who added it, with its nodes and tags', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition({ tags: ['nightly'] }), 'ann');
+    expect(audit(shell)).toEqual([
+      { actor: 'ann', action: 'created', task_name: 'backup' },
+      { actor: 'ann', action: 'node added', task_name: 'backup' },
+      { actor: 'ann', action: 'tag added', task_name: 'backup' },
+    ]);
+  });
+
+  test('is refused when its name is taken, and changes nothing', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition(), 'ann');
+    const before = shell.rows('SELECT * FROM periodic_audit');
+    await expect(addTask(shell.path, definition({ module: 'other' }), 'bob')).rejects.toThrow(
+      'task "backup": name: expected a new name, got that of a task that exists (use "set" to change it)',
+    );
+    expect(shell.rows('SELECT * FROM periodic_audit')).toEqual(before);
+    expect((await findTask(shell.path, 'backup')).record.fields.module).toBe('command');
+  });
+});
+
+describe('tasks', () => {
+  test('are listed ascending by order, then by id', async () => {
+    const { path } = await openSqlShell(CLOCK);
+    await addTask(path, definition({ name: 'late', ordering: 5 }), 'ann');
+    await addTask(path, definition({ name: 'second' }), 'ann');
+    await addTask(path, definition({ name: 'third' }), 'ann');
+    await addTask(path, definition({ name: 'first', ordering: -5 }), 'ann');
+    expect((await listTasks(path)).map(({ record }) => record.fields.name)).toEqual([
+      'first',
+      'second',
+      'third',
+      'late',
+      'prune_history',
+    ]);
+  });
+
+  test('may be asked for by name', async () => {
+    const { path } = await openSqlShell(CLOCK);
+    await addTask(path, definition({ name: 'a', tags: ['x'] }), 'ann');
+    await addTask(path, definition({ name: 'b', tags: ['y'] }), 'ann');
+    const found = await listTasks(path, ['b', 'none']);
+    expect(found.map(({ record, states }) => [record.fields.tags, states.length])).toEqual([[['y'], 1]]);
+  });
+
+  test('that do not exist are answered with the one that was most likely meant', async () => {
+    const { path } = await openSqlShell(CLOCK);
+    await addTask(path, definition(), 'ann');
+    await expect(findTask(path, 'bakup')).rejects.toThrow(
+      /^there is no task "bakup" \(did you mean backup\?\)$/,
+    );
+    await expect(findTask(path, 'unlike')).rejects.toThrow(
+      'there is no task "unlike"; there are: backup, prune_history',
+    );
+  });
+});
+
+describe('a changed task', () => {
+  test('takes the fields that are given, and its states are marked', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition(), 'ann');
+    const stored = await changeTask(shell.path, 'backup', 'bob', () => ({ name: 'archive', retryLimit: 3 }));
+    expect(stored.record.fields).toEqual({ ...definition(), name: 'archive', retryLimit: 3 });
+    expect(stored.states[0]).toMatchObject({ earliestStart: 'decide-anew' });
+    expect(audit(shell).at(-1)).toEqual({ actor: 'bob', action: 'changed', task_name: 'archive' });
+  });
+
+  test('keeps the states of the nodes that stay', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition(), 'ann');
+    shell.run("UPDATE periodic_task_state SET counted_from = '2020-01-01T00:00:00.000Z'");
+    await changeTask(shell.path, 'backup', 'ann', () => ({ nodes: ['alpha', 'beta'], tags: ['new'] }));
+    expect(countedFrom(shell)).toBe('2020-01-01T00:00:00.000Z');
+  });
+
+  test('by nothing leaves no trace', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition(), 'ann');
+    const before = shell.rows('SELECT * FROM periodic_task_state');
+    await changeTask(shell.path, 'backup', 'bob', () => ({}));
+    expect(audit(shell).filter(({ actor }) => actor === 'bob')).toEqual([]);
+    expect(shell.rows('SELECT * FROM periodic_task_state')).toEqual(before);
+  });
+
+  test('whose change is refused stays as it was', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition(), 'ann');
+    const refused = changeTask(shell.path, 'backup', 'bob', () => Promise.reject(new Error('not so')));
+    await expect(refused).rejects.toThrow('not so');
+    expect((await findTask(shell.path, 'backup')).record.fields).toEqual(definition());
+  });
+
+  test('may not take the name of another', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition(), 'ann');
+    const refused = changeTask(shell.path, 'backup', 'bob', () => ({ name: 'prune_history' }));
+    await expect(refused).rejects.toThrow('name: expected a new name');
+  });
+
+  test('is decided again when somebody else changes it meanwhile', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition(), 'ann');
+    const seen: unknown[] = [];
+    const stored = await changeTask(shell.path, 'backup', 'bob', ({ record }) => {
+      seen.push(record.fields.ordering);
+      if (seen.length === 1) {
+        shell.run("UPDATE periodic_task SET ordering = 7 WHERE name = 'backup'");
+      }
+      return { retryLimit: Number(record.fields.ordering) };
+    });
+    expect(seen).toEqual([0, 7]);
+    expect(stored.record.fields).toMatchObject({ ordering: 7, retryLimit: 7 });
+  });
+});
+
+describe('a removed task', () => {
+  test('is gone with its states, and its runs stay', async () => {
+    const shell = await openSqlShell(CLOCK);
+    const { record } = await addTask(shell.path, definition(), 'ann');
+    shell.run(
+      `INSERT INTO periodic_run (token, task_id, task_name, module, scope_key, node, trigger_kind, status, created_at)
+       VALUES ('t', ?, 'backup', 'command', 'alpha', 'alpha', 'manual', 'succeeded', ?)`,
+      record.id,
+      CLOCK,
+    );
+    await removeTask(shell.path, 'backup', 'bob');
+    expect(shell.rows('SELECT * FROM periodic_task_state WHERE task_id = ?', record.id)).toEqual([]);
+    expect(shell.rows('SELECT task_name FROM periodic_run')).toEqual([{ task_name: 'backup' }]);
+    expect(audit(shell).at(-1)).toEqual({ actor: 'bob', action: 'removed', task_name: 'backup' });
+    await expect(removeTask(shell.path, 'backup', 'bob')).rejects.toThrow('there is no task "backup"');
+  });
+});
+
+describe('a reset', () => {
+  /** A task that has failed and is terminated on two nodes. */
+  async function brokenTask(handledSlot: string): Promise<SqlShell> {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.path, definition({ nodes: ['alpha', 'beta'] }), 'ann');
+    shell.run(
+      `UPDATE periodic_task_state SET epoch = 7, handled_slot = ?, earliest_start = NULL, retry_at = ?, failures = 4,
+       first_failure_at = ?, fault = 'x', terminated_at = ?, terminated_reason = 'done', module_state = '{"a":1}'
+       WHERE scope_key IN ('alpha', 'beta')`,
+      handledSlot,
+      CLOCK,
+      CLOCK,
+      CLOCK,
+    );
+    return shell;
+  }
+
+  test('takes back what went wrong, counts from now, and keeps what the module keeps', async () => {
+    const { path } = await brokenTask('2026-11-21T00:50:00.000Z');
+    const { states } = await resetTask(path, 'backup', { node: undefined, now: NOW, actor: 'bob' });
+    expect(states).toHaveLength(2);
+    expect(states[0]).toMatchObject({
+      scopeKey: 'alpha',
+      epoch: 8,
+      countedFrom: NOW,
+      handledSlot: Date.UTC(2026, 10, 21, 0, 50),
+      repeatableUntil: null,
+      earliestStart: 'decide-anew',
+      retryAt: null,
+      failures: 0,
+      firstFailureAt: null,
+      fault: null,
+      terminatedAt: null,
+      terminatedReason: null,
+      moduleState: { a: 1 },
+    });
+  });
+
+  test('of one node leaves the others alone', async () => {
+    const { path } = await brokenTask('2026-11-21T00:50:00.000Z');
+    const { states } = await resetTask(path, 'backup', { node: 'beta', now: NOW, actor: 'bob' });
+    expect(states.map(({ failures }) => failures)).toEqual([4, 0]);
+  });
+
+  test('takes a slot that was handled in the future back to now', async () => {
+    const { path } = await brokenTask('2036-11-21T00:50:00.000Z');
+    const { states } = await resetTask(path, 'backup', { node: 'alpha', now: NOW, actor: 'bob' });
+    expect(states[0]).toMatchObject({
+      handledSlot: NOW,
+      repeatableUntil: Date.UTC(2036, 10, 21, 0, 50),
+    });
+  });
+
+  test('is in the audit, with what was before', async () => {
+    const shell = await brokenTask('2026-11-21T00:50:00.000Z');
+    await resetTask(shell.path, 'backup', { node: 'beta', now: NOW, actor: 'bob' });
+    const [row] = shell.rows("SELECT * FROM periodic_audit WHERE action = 'reset'");
+    expect(row).toMatchObject({ actor: 'bob', task_name: 'backup', changed_at: CLOCK });
+    expect(JSON.parse(row.before)).toEqual([
+      {
+        scopeKey: 'beta',
+        handledSlot: '2026-11-21T00:50:00.000Z',
+        retryAt: CLOCK,
+        failures: 4,
+        terminatedAt: CLOCK,
+        terminatedReason: 'done',
+      },
+    ]);
+    expect(JSON.parse(row.after)).toEqual([{ scopeKey: 'beta', countedFrom: CLOCK }]);
+  });
+
+  test('of a node without a state names the nodes of the task', async () => {
+    const { path } = await brokenTask('2026-11-21T00:50:00.000Z');
+    await expect(resetTask(path, 'backup', { node: 'gamma', now: NOW, actor: 'bob' })).rejects.toThrow(
+      'task "backup" has no state on node "gamma"; its nodes: alpha, beta',
+    );
+  });
+});

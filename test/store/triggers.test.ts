@@ -1,0 +1,431 @@
+import { describe, expect, test } from 'vitest';
+import { definitionSchema } from '../../src/core/task-schema.ts';
+import { taskRecordOf } from '../../src/store/rows.ts';
+import { openSqlShell, type SqlShell } from './sql-shell.ts';
+
+const CREATED = '2026-11-20T23:55:25.123Z';
+const CREATED_MINUTE = '2026-11-20T23:55:00.000Z';
+const CHANGED = '2026-11-21T08:30:59.999Z';
+const CHANGED_MINUTE = '2026-11-21T08:30:00.000Z';
+const HANDLED = '2026-11-21T08:00:00.000Z';
+const TASK = 100;
+
+const INSERT = `INSERT INTO periodic_task (id, name, module, schedule_kind, schedule) VALUES (${TASK}, 'backup', 'command', 'cron', '0 * * * *')`;
+
+/** A task by plain SQL on the nodes given, whose states wait as after a tick; the clock has moved on since. */
+async function shellWithTask(nodes: readonly string[], changes = ''): Promise<SqlShell> {
+  const shell = await openSqlShell(CREATED);
+  shell.run(INSERT);
+  if (changes !== '') {
+    shell.run(`UPDATE periodic_task SET ${changes} WHERE id = ${TASK}`);
+  }
+  for (const node of nodes) {
+    shell.run('INSERT INTO periodic_task_node (task_id, node) VALUES (?, ?)', TASK, node);
+  }
+  shell.run(
+    `UPDATE periodic_task_state SET epoch = 7, handled_slot = ?, earliest_start = ?, retry_at = ? WHERE task_id = ?`,
+    HANDLED,
+    '2026-11-21T09:00:00.000Z',
+    '2026-11-21T08:40:00.000Z',
+    TASK,
+  );
+  shell.run('DELETE FROM periodic_audit');
+  shell.setClock(CHANGED);
+  return shell;
+}
+
+function states({ rows }: SqlShell) {
+  return rows(
+    `SELECT scope_key, epoch, counted_from, first_slot, handled_slot, earliest_start, retry_at, changed_at
+     FROM periodic_task_state WHERE task_id = ? ORDER BY scope_key`,
+    TASK,
+  );
+}
+
+function audit({ rows }: SqlShell) {
+  return rows('SELECT actor, action, task_name, before, after FROM periodic_audit ORDER BY id').map(
+    (row) => ({
+      ...row,
+      before: JSON.parse(row.before),
+      after: JSON.parse(row.after),
+    }),
+  );
+}
+
+const WAITING = {
+  scope_key: 'alpha',
+  epoch: 7,
+  counted_from: CREATED_MINUTE,
+  first_slot: null,
+  handled_slot: HANDLED,
+  earliest_start: '2026-11-21T09:00:00.000Z',
+  retry_at: '2026-11-21T08:40:00.000Z',
+  changed_at: CREATED,
+};
+const NEW = {
+  scope_key: 'alpha',
+  epoch: 0,
+  counted_from: CREATED_MINUTE,
+  first_slot: null,
+  handled_slot: null,
+  earliest_start: '',
+  retry_at: null,
+  changed_at: CREATED,
+};
+
+describe('a task inserted by plain SQL', () => {
+  test('takes the defaults that the program gives it', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(INSERT);
+    const [row] = shell.rows('SELECT * FROM periodic_task WHERE id = ?', TASK);
+    const { fields } = taskRecordOf(row, { nodes: ['alpha'], tags: [] });
+    expect(fields).toEqual(
+      definitionSchema.parse({
+        name: 'backup',
+        module: 'command',
+        scheduleKind: 'cron',
+        schedule: '0 * * * *',
+        nodes: ['alpha'],
+      }),
+    );
+    expect([row.created_at, row.updated_at]).toEqual([CREATED, CREATED]);
+  });
+
+  test('without a node has a marked state that tells of it', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(INSERT);
+    expect(states(shell)).toEqual([{ ...NEW, scope_key: '' }]);
+  });
+
+  test('counts from the minute of its creation on a node that comes later', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(INSERT);
+    shell.setClock(CHANGED);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
+    expect(states(shell)[1]).toEqual({ ...NEW, changed_at: CHANGED });
+  });
+
+  test('to be run immediately hands that minute on to its nodes as their first slot', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(
+      INSERT.replace('schedule_kind,', 'run_immediately, schedule_kind,').replace("'cron',", "1, 'cron',"),
+    );
+    shell.setClock(CHANGED);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
+    expect(states(shell)[1]).toEqual({ ...NEW, first_slot: CREATED_MINUTE, changed_at: CHANGED });
+  });
+
+  test('of scope one has the one state of all nodes, whichever come', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(INSERT.replace('schedule_kind,', 'scope, schedule_kind,').replace("'cron',", "'one', 'cron',"));
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'beta')`);
+    shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
+    expect(states(shell).map(({ scope_key }) => scope_key)).toEqual(['*']);
+  });
+
+  test('is refused when its name is taken', async () => {
+    const shell = await shellWithTask(['alpha']);
+    expect(() => shell.run(INSERT.replace(String(TASK), '101'))).toThrow('UNIQUE constraint failed');
+  });
+});
+
+describe('a task for every node', () => {
+  test('gets a state when a node ticks for the first time, counted from its creation', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(INSERT);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
+    expect(states(shell).map(({ scope_key }) => scope_key)).toEqual(['']);
+    shell.setClock(CHANGED);
+    shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
+    expect(states(shell)[1]).toEqual({ ...NEW, changed_at: CHANGED });
+  });
+
+  test('has a state of every node that has ticked before', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
+    shell.run("INSERT INTO periodic_node (name) VALUES ('beta')");
+    shell.run(INSERT);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
+    expect(states(shell).map(({ scope_key }) => scope_key)).toEqual(['', 'alpha', 'beta']);
+  });
+
+  test('counts from now on a node that comes after the others have ticked', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(INSERT);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
+    shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
+    // What the tick of alpha does.
+    shell.run("DELETE FROM periodic_task_state WHERE scope_key = ''");
+    shell.setClock(CHANGED);
+    shell.run("INSERT INTO periodic_node (name) VALUES ('beta')");
+    expect(states(shell)[1]).toEqual({
+      ...NEW,
+      scope_key: 'beta',
+      counted_from: CHANGED_MINUTE,
+      changed_at: CHANGED,
+    });
+  });
+});
+
+describe('a changed task', () => {
+  const MARKED = { ...WAITING, epoch: 8, earliest_start: '', changed_at: CHANGED };
+  const ANEW = { ...MARKED, counted_from: CHANGED_MINUTE, retry_at: null };
+
+  test.each([
+    ["name = 'other'"],
+    ["module = 'other'"],
+    [`options = '{"a":1}'`],
+    ['ordering = 5'],
+    ['run_immediately = 1'],
+    ['start_deadline_s = 60'],
+    ['timeout_s = 60'],
+    ['kill_grace_s = 5'],
+    ['retry_limit = 2'],
+    ['retry_delay_s = 5'],
+    ['retry_max_delay_s = 7200'],
+    ["retry_on = 'lost'"],
+    ['retry_past_next = 1'],
+    ["overlap = 'allow'"],
+    ['max_parallel = 2'],
+    ['active = 0'],
+  ])('by %s is looked at anew and goes on counting as before', async (change) => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run(`UPDATE periodic_task SET ${change} WHERE id = ${TASK}`);
+    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(MARKED);
+  });
+
+  test.each([["schedule_kind = 'every'"], ["schedule = '30 * * * *'"], ["timezone = 'Europe/Berlin'"]])(
+    'by %s counts from that minute, and drops a pending attempt',
+    async (change) => {
+      const shell = await shellWithTask(['alpha']);
+      shell.run(`UPDATE periodic_task SET ${change} WHERE id = ${TASK}`);
+      expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(ANEW);
+    },
+  );
+
+  test('that is switched on again counts from that minute', async () => {
+    const shell = await shellWithTask(['alpha'], 'active = 0');
+    shell.run(`UPDATE periodic_task SET active = 1 WHERE id = ${TASK}`);
+    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(ANEW);
+  });
+
+  test('that was on already goes on counting as before', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run(`UPDATE periodic_task SET active = 1, ordering = 1 WHERE id = ${TASK}`);
+    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(MARKED);
+  });
+
+  test('from scope each to one gets the state of all nodes, counted from that minute', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run(`UPDATE periodic_task SET scope = 'one' WHERE id = ${TASK}`);
+    expect(states(shell).find(({ scope_key }) => scope_key === '*')).toEqual({
+      ...NEW,
+      scope_key: '*',
+      counted_from: CHANGED_MINUTE,
+      changed_at: CHANGED,
+    });
+  });
+
+  test('from scope one to each gets a state of every node it names, and of every one for *', async () => {
+    const shell = await shellWithTask(['beta', '*'], "scope = 'one'");
+    shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
+    shell.run(`UPDATE periodic_task SET scope = 'each' WHERE id = ${TASK}`);
+    const keys = states(shell).map(({ scope_key }) => scope_key);
+    expect(keys).toEqual(expect.arrayContaining(['alpha', 'beta']));
+    expect(states(shell).find(({ scope_key }) => scope_key === 'beta')).toMatchObject({
+      counted_from: CHANGED_MINUTE,
+      earliest_start: '',
+    });
+  });
+
+  test('is dated, and its states are not counted anew by that', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run(`UPDATE periodic_task SET ordering = 5 WHERE id = ${TASK}`);
+    expect(shell.rows('SELECT created_at, updated_at FROM periodic_task WHERE id = ?', TASK)).toEqual([
+      { created_at: CREATED, updated_at: CHANGED },
+    ]);
+  });
+
+  test('with the values that it had is left alone', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run(`UPDATE periodic_task SET ordering = 0, timeout_s = NULL WHERE id = ${TASK}`);
+    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(WAITING);
+    expect(audit(shell)).toEqual([]);
+  });
+});
+
+describe('the nodes of a task', () => {
+  const MARKED = { ...WAITING, epoch: 8, earliest_start: '', changed_at: CHANGED };
+
+  test('may grow: the new one counts from now, the others go on', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run("DELETE FROM periodic_task_state WHERE scope_key = ''");
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'beta')`);
+    expect(states(shell)).toEqual([
+      MARKED,
+      { ...NEW, scope_key: 'beta', counted_from: CHANGED_MINUTE, changed_at: CHANGED },
+    ]);
+  });
+
+  test('may come back: it counts from now and keeps what it handled', async () => {
+    const shell = await shellWithTask(['alpha', 'beta']);
+    shell.run("DELETE FROM periodic_task_state WHERE scope_key = ''");
+    shell.run(`DELETE FROM periodic_task_node WHERE node = 'alpha'`);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
+    expect(states(shell)).toEqual([
+      { ...MARKED, epoch: 9, counted_from: CHANGED_MINUTE, retry_at: null },
+      { ...MARKED, epoch: 9, scope_key: 'beta' },
+    ]);
+  });
+
+  test('may all go: one state tells of a task without nodes', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run("DELETE FROM periodic_task_state WHERE scope_key = ''");
+    shell.run(`DELETE FROM periodic_task_node WHERE task_id = ${TASK}`);
+    expect(states(shell)).toEqual([
+      { ...NEW, scope_key: '', counted_from: CHANGED_MINUTE, changed_at: CHANGED },
+      MARKED,
+    ]);
+  });
+
+  test('may be renamed: that is one gone and one added', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run("DELETE FROM periodic_task_state WHERE scope_key = ''");
+    shell.run("UPDATE periodic_task_node SET node = 'beta' WHERE node = 'alpha'");
+    expect(states(shell)).toEqual([
+      MARKED,
+      { ...NEW, scope_key: 'beta', counted_from: CHANGED_MINUTE, changed_at: CHANGED },
+    ]);
+    expect(audit(shell).map(({ action, before, after }) => [action, before ?? after])).toEqual([
+      ['node removed', { node: 'alpha' }],
+      ['node added', { node: 'beta' }],
+    ]);
+  });
+});
+
+describe('INSERT OR REPLACE', () => {
+  test('of a node that is there keeps what its state has handled', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run("INSERT OR REPLACE INTO periodic_task_node (task_id, node) VALUES (?, 'alpha')", TASK);
+    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toMatchObject({
+      handled_slot: WAITING.handled_slot,
+      earliest_start: '',
+    });
+  });
+
+  test('of a node adds no second state and forgets none', async () => {
+    const shell = await shellWithTask(['alpha']);
+    const before = states(shell).map(({ scope_key }) => scope_key);
+    shell.run("INSERT OR REPLACE INTO periodic_task_node (task_id, node) VALUES (?, 'alpha')", TASK);
+    expect(states(shell).map(({ scope_key }) => scope_key)).toEqual(before);
+  });
+});
+
+describe('a task deleted by plain SQL', () => {
+  test('takes its states, nodes and tags with it', async () => {
+    const shell = await shellWithTask(['alpha', '*']);
+    shell.run('INSERT INTO periodic_task_tag (task_id, tag) VALUES (?, ?)', TASK, 'nightly');
+    shell.run('DELETE FROM periodic_task WHERE id = ?', TASK);
+    for (const table of ['periodic_task_state', 'periodic_task_node', 'periodic_task_tag']) {
+      expect(shell.rows(`SELECT * FROM ${table} WHERE task_id = ?`, TASK)).toEqual([]);
+    }
+  });
+
+  test('never gives its id to another', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run('DELETE FROM periodic_task WHERE id = ?', TASK);
+    shell.run("INSERT INTO periodic_task (name, module, schedule_kind) VALUES ('next', 'command', 'manual')");
+    expect(shell.rows("SELECT id FROM periodic_task WHERE name = 'next'")).toEqual([{ id: TASK + 1 }]);
+  });
+});
+
+describe('the audit of plain SQL', () => {
+  test('says what a task became, by "outside"', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run('DELETE FROM periodic_audit');
+    shell.run(INSERT);
+    expect(shell.rows('SELECT changed_at, task_id FROM periodic_audit')).toEqual([
+      { changed_at: CREATED, task_id: TASK },
+    ]);
+    expect(audit(shell)).toMatchObject([
+      {
+        actor: 'outside',
+        action: 'created',
+        task_name: 'backup',
+        before: null,
+        after: { name: 'backup', active: 1, schedule: '0 * * * *', timeout_s: null },
+      },
+    ]);
+  });
+
+  test.each([
+    ['ordering = 5', 'changed', { ordering: 0 }, { ordering: 5 }],
+    ['active = 0', 'disabled', { active: 1 }, { active: 0 }],
+    ["name = 'archive'", 'changed', { name: 'backup' }, { name: 'archive' }],
+  ])('says what was before and after %s', async (change, action, before, after) => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run(`UPDATE periodic_task SET ${change} WHERE id = ${TASK}`);
+    expect(audit(shell)).toMatchObject([{ actor: 'outside', action, before, after }]);
+  });
+
+  test('calls switching on enabled', async () => {
+    const shell = await shellWithTask(['alpha'], 'active = 0');
+    shell.run(`UPDATE periodic_task SET active = 1 WHERE id = ${TASK}`);
+    expect(audit(shell)).toMatchObject([{ action: 'enabled', before: { active: 0 }, after: { active: 1 } }]);
+  });
+
+  test('names nodes and tags that come and go', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run('INSERT INTO periodic_task_node (task_id, node) VALUES (?, ?)', TASK, 'beta');
+    shell.run("DELETE FROM periodic_task_node WHERE node = 'alpha'");
+    shell.run('INSERT INTO periodic_task_tag (task_id, tag) VALUES (?, ?)', TASK, 'nightly');
+    shell.run('DELETE FROM periodic_task_tag WHERE task_id = ?', TASK);
+    expect(audit(shell)).toEqual([
+      { actor: 'outside', action: 'node added', task_name: 'backup', before: null, after: { node: 'beta' } },
+      {
+        actor: 'outside',
+        action: 'node removed',
+        task_name: 'backup',
+        before: { node: 'alpha' },
+        after: null,
+      },
+      { actor: 'outside', action: 'tag added', task_name: 'backup', before: null, after: { tag: 'nightly' } },
+      {
+        actor: 'outside',
+        action: 'tag removed',
+        task_name: 'backup',
+        before: { tag: 'nightly' },
+        after: null,
+      },
+    ]);
+  });
+
+  test('keeps what a deleted task was', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run('DELETE FROM periodic_task WHERE id = ?', TASK);
+    expect(audit(shell)).toMatchObject([
+      { actor: 'outside', action: 'removed', task_name: 'backup', before: { name: 'backup' }, after: null },
+    ]);
+  });
+});
+
+describe('a new database', () => {
+  test('comes with the task that prunes its history, signed by the migration', async () => {
+    const shell = await openSqlShell(CREATED);
+    expect(
+      shell.rows('SELECT name, module, schedule_kind, schedule, timezone, scope, active FROM periodic_task'),
+    ).toEqual([
+      {
+        name: 'prune_history',
+        module: 'prune_history',
+        schedule_kind: 'cron',
+        schedule: 'H H(0-5) * * *',
+        timezone: 'UTC',
+        scope: 'one',
+        active: 1,
+      },
+    ]);
+    expect(shell.rows('SELECT DISTINCT actor FROM periodic_audit')).toEqual([{ actor: 'migration' }]);
+  });
+});
