@@ -1,0 +1,122 @@
+import { Socket } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
+import type { TaskModule } from '../modules/module.ts';
+import { describeOptions, parseOptions } from '../modules/options.ts';
+import { CHANNEL_DESCRIPTOR, type ChildReply, type ChildRequest, onLines } from './child-messages.ts';
+import { loadModules } from './load-modules.ts';
+import { endOf, messageOfFaults, messageOfThrown, settle } from './module-outcome.ts';
+import { createContext } from './task-context.ts';
+
+type RunRequest = Extract<ChildRequest, { kind: 'run' }>;
+
+/** Node's module loader runs these in a thread of its own, for which this file is loaded once more. */
+export { load, resolve } from './module-hooks.ts';
+
+const NEVER_SETTLED = 'never settled: its promise waits for something that cannot come any more';
+
+if (isMainThread) {
+  serveRunner(new Socket({ fd: CHANNEL_DESCRIPTOR }));
+}
+
+/** Answers the one request that comes over the channel. */
+function serveRunner(channel: Socket): void {
+  const answer = answerOnce(channel);
+  channel.on('error', () => process.exit(1));
+  onLines(channel, (line) => {
+    // The runner is gone: nobody wants the result, and the next tick ends what else is left.
+    channel.once('close', () => process.exit(1));
+    // From here on only the module keeps this process alive, so that one which waits for nothing is noticed.
+    channel.unref();
+    answerOnDeath(answer);
+    void serve(JSON.parse(line), answer);
+  });
+}
+
+type Answer = (reply: ChildReply) => void;
+
+/** Sends the first answer and ends the process, whatever timers or connections the module has left open. */
+function answerOnce(channel: Socket): Answer {
+  let hasAnswered = false;
+  return (reply) => {
+    if (!hasAnswered) {
+      hasAnswered = true;
+      channel.write(`${JSON.stringify(reply)}\n`, () => process.exit(0));
+    }
+  };
+}
+
+function answerOnDeath(answer: Answer): void {
+  const failAs = (what: string) => (thrown: unknown) => {
+    console.error(thrown);
+    answer({ kind: 'fault', message: `${what}: ${messageOfThrown(thrown)}` });
+  };
+  process.on('uncaughtException', failAs('uncaught error'));
+  process.on('unhandledRejection', failAs('unhandled rejection'));
+  process.on('beforeExit', () => answer({ kind: 'fault', message: NEVER_SETTLED }));
+}
+
+async function serve(request: ChildRequest, answer: Answer): Promise<void> {
+  const signal = abortOnSigterm();
+  try {
+    answer(await replyTo(request, signal));
+  } catch (thrown) {
+    answer({ kind: 'fault', message: messageOfThrown(thrown) });
+  }
+}
+
+async function replyTo(request: ChildRequest, signal: AbortSignal): Promise<ChildReply> {
+  const file = await loadModules(request.file);
+  if (file.kind === 'fault') {
+    return file;
+  }
+  if (request.kind === 'describe') {
+    return { kind: 'described', modules: await Promise.all(file.modules.map(describeModule)) };
+  }
+  const module = file.modules.find((candidate) => candidate.id === request.id);
+  if (module === undefined) {
+    return {
+      kind: 'fault',
+      message: `expected module ${JSON.stringify(request.id)} in ${request.file}, got none`,
+    };
+  }
+  return request.kind === 'check' ? check(module, request.options) : run(module, request, signal);
+}
+
+async function describeModule({ id, description, options }: TaskModule) {
+  return { id, description, options: await describeOptions(options) };
+}
+
+async function check(module: TaskModule, options: unknown): Promise<ChildReply> {
+  const parsed = await parseOptions(module.options, options);
+  return { kind: 'checked', faults: parsed.kind === 'invalid' ? parsed.faults : [] };
+}
+
+async function run(module: TaskModule, request: RunRequest, signal: AbortSignal): Promise<ChildReply> {
+  const parsed = await parseOptions(module.options, request.options);
+  if (parsed.kind === 'invalid') {
+    return { kind: 'fault', message: messageOfFaults(parsed.faults) };
+  }
+  const { context, newState } = createContext({
+    run: request.run,
+    state: request.state,
+    signal,
+    print: (text) => process.stdout.write(text),
+  });
+  const outcome = await settle(async () => {
+    try {
+      return await module.run(parsed.options, context);
+    } catch (thrown) {
+      // The author wants the place as well, the ledger only the message.
+      console.error(thrown);
+      throw thrown;
+    }
+  });
+  return { kind: 'ended', end: endOf(outcome, newState()) };
+}
+
+/** A module that is running is asked to end by its signal; the runner kills what does not obey. */
+function abortOnSigterm(): AbortSignal {
+  const aborter = new AbortController();
+  process.on('SIGTERM', () => aborter.abort(new Error('the run was asked to end')));
+  return aborter.signal;
+}

@@ -1,0 +1,29 @@
+import { toText } from '../core/instants.ts';
+import type { RunFacts } from './execution.ts';
+
+/** Every process of a run carries the run's id under this name: it is how they are found again. */
+export const RUN_ID_VARIABLE = 'PERIODIC_CRON_RUN_ID';
+
+// It may hold the password of the database, which is no business of a task.
+const WITHHELD = 'PERIODIC_CRON_DATABASE_URL';
+
+/**
+ * The environment of a run's process: what the runner inherited, without its secret, with `added`, and with
+ * `PERIODIC_CRON_RUN_ID`, `_TASK` (its name), `_NODE`, `_SLOT` (UTC, empty for a run by hand), `_ATTEMPT` and `_EPOCH`.
+ */
+export function environmentOfRun(
+  run: RunFacts,
+  added: Readonly<Record<string, string>>,
+): Readonly<Record<string, string | undefined>> {
+  const { [WITHHELD]: _, ...inherited } = process.env;
+  return {
+    ...inherited,
+    ...added,
+    [RUN_ID_VARIABLE]: run.runId,
+    PERIODIC_CRON_TASK: run.task.name,
+    PERIODIC_CRON_NODE: run.node,
+    PERIODIC_CRON_SLOT: run.slotAt === null ? '' : toText(run.slotAt),
+    PERIODIC_CRON_ATTEMPT: String(run.attempt),
+    PERIODIC_CRON_EPOCH: String(run.epoch),
+  };
+}

@@ -1,0 +1,61 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { isAbsolute, join, resolve } from 'node:path';
+
+export type FoundExecutable =
+  | { readonly kind: 'found'; readonly file: string }
+  | { readonly kind: 'fault'; readonly message: string };
+
+/** Where a program is looked for. */
+export type SearchPlace = {
+  /** The variable PATH; without it the system's own folders count. */
+  readonly path: string | undefined;
+  /** A name with a slash counts from here, as do the parts of PATH that are not absolute. */
+  readonly cwd: string;
+};
+
+/**
+ * Finds the program that a command's first word names, as `execvp` would, so that a command that is missing, or that
+ * this user may not execute, is told apart from one that fails.
+ */
+export function findExecutable(name: string, { path, cwd }: SearchPlace): FoundExecutable {
+  if (name.includes('/')) {
+    const file = resolve(cwd, name);
+    const fault = faultOf(file);
+    return fault === undefined
+      ? { kind: 'found', file }
+      : { kind: 'fault', message: `expected an executable file, got ${file}, ${fault}` };
+  }
+  const searched = path ?? DEFAULT_PATH;
+  const candidates = searched
+    .split(':')
+    .map((folder) => join(isAbsolute(folder) ? folder : resolve(cwd, folder), name));
+  const file = candidates.find((candidate) => faultOf(candidate) === undefined);
+  return file === undefined
+    ? { kind: 'fault', message: messageOfMissing(name, candidates, searched) }
+    : { kind: 'found', file };
+}
+
+const DEFAULT_PATH = '/usr/bin:/bin';
+const MISSING = 'which does not exist';
+
+function faultOf(file: string): string | undefined {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  if (stat === undefined) {
+    return MISSING;
+  }
+  if (!stat.isFile()) {
+    return stat.isDirectory() ? 'which is a directory' : 'which is no file';
+  }
+  try {
+    accessSync(file, constants.X_OK);
+    return undefined;
+  } catch {
+    return 'which this user may not execute';
+  }
+}
+
+function messageOfMissing(name: string, candidates: readonly string[], searched: string): string {
+  const [unusable] = candidates.filter((candidate) => faultOf(candidate) !== MISSING);
+  const hint = unusable === undefined ? '' : `; there is ${unusable}, ${faultOf(unusable)}`;
+  return `command not found: ${JSON.stringify(name)} (looked in PATH ${searched})${hint}`;
+}

@@ -1,0 +1,91 @@
+import type { $ZodType, output } from 'zod/v4/core';
+import type { JsonValue } from '../core/json.ts';
+
+/** What a task module is told about the run it serves, and what it may do in it. */
+export type TaskContext = {
+  readonly task: { readonly id: number; readonly name: string };
+  /** The node whose tick started the run. */
+  readonly node: string;
+  /** The nominal instant that this run serves, or null for a run by hand. */
+  readonly slotAt: Date | null;
+  /** 1 for the first attempt of a slot. */
+  readonly attempt: number;
+  /** Unique for every attempt; every process that the run starts carries it as `PERIODIC_CRON_RUN_ID`. */
+  readonly runId: string;
+  /** Grows with every attempt: hand it to other systems so that they can refuse a runner that has been overtaken. */
+  readonly epoch: number;
+  /** Aborted when the time limit passes or the run is cancelled. What still runs after the grace is killed. */
+  readonly signal: AbortSignal;
+  readonly log: TaskLog;
+  readonly state: TaskState;
+};
+
+/** Lines of a module's log become part of the run's output, in order with whatever else it prints. */
+export type TaskLog = {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+};
+
+export type LogFields = { readonly [name: string]: unknown };
+
+/** JSON that a task keeps from run to run. */
+export type TaskState = {
+  /** What the last successful run set, or undefined if none did. */
+  get(): JsonValue | undefined;
+  /**
+   * Replaces the state. It is stored when the run ends without a failure, and forgotten otherwise.
+   *
+   * @throws TypeError when the value is not JSON
+   */
+  set(value: JsonValue): void;
+};
+
+/**
+ * A task module: the code that tasks name by its id.
+ *
+ * `options` is any zod 4 schema; without one the module takes no options. `run` returns nothing, a JSON result or
+ * {@link stop}; whatever it throws makes the run a failed one, with the error's message.
+ */
+export type TaskModule<Schema extends $ZodType = $ZodType> = {
+  readonly id: string;
+  readonly description: string;
+  readonly options?: Schema;
+  run(options: output<Schema>, context: TaskContext): ModuleResult | Promise<ModuleResult>;
+};
+
+export type ModuleResult = JsonValue | Stop | undefined;
+
+/** A result that says: never run this task again. */
+export type Stop = { readonly [STOP]: { readonly reason: string; readonly result?: JsonValue } };
+
+// Registered under a global name, because a module may hold another copy of this file than the process that runs it.
+const STOP = Symbol.for('periodic-cron.stop');
+
+/** Declares a task module. It only serves the types: the module comes back as it is. */
+export function defineTaskModule<Schema extends $ZodType>(module: TaskModule<Schema>): TaskModule<Schema> {
+  return module;
+}
+
+/**
+ * Returned from `run`: the task has done all it will ever do. It is terminated with this reason until an operator
+ * resets it.
+ */
+export function stop(reason: string, result?: JsonValue): Stop {
+  return { [STOP]: result === undefined ? { reason } : { reason, result } };
+}
+
+/** Tells {@link stop} from other results, also when it was made by another copy of this library. */
+export function readStop(value: unknown): { readonly reason: string; readonly result?: unknown } | undefined {
+  if (typeof value !== 'object' || value === null || !(STOP in value)) {
+    return undefined;
+  }
+  const mark = value[STOP];
+  if (typeof mark !== 'object' || mark === null || !('reason' in mark)) {
+    return undefined;
+  }
+  return 'result' in mark
+    ? { reason: String(mark.reason), result: mark.result }
+    : { reason: String(mark.reason) };
+}

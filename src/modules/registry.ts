@@ -1,0 +1,161 @@
+import type { ModuleSources } from '../config/config.ts';
+import { didYouMean } from '../config/near-miss.ts';
+import type { Fault } from '../core/errors.ts';
+import type { JsonValue } from '../core/json.ts';
+import type { Inspector } from './description.ts';
+import type { DescriptionCache } from './description-cache.ts';
+import type { ForeignModule, ForeignModules } from './foreign-modules.ts';
+import type { ModuleFault } from './module-files.ts';
+import { describeOptions, type OptionField, parseOptions } from './options.ts';
+import { COMMAND_DESCRIPTION, COMMAND_FIELDS, COMMAND_ID, readCommandOptions } from './shipped/command.ts';
+import { SHIPPED_MODULES, type ShippedModules } from './shipped/shipped-modules.ts';
+import type { ShippedModule } from './shipped-module.ts';
+
+/** A module as a run needs it: where its code is, or why there is none. */
+export type ResolvedModule =
+  | { readonly kind: 'shipped'; readonly id: string; readonly load: () => Promise<ShippedModule> }
+  | { readonly kind: 'command'; readonly id: string }
+  | { readonly kind: 'foreign'; readonly id: string; readonly file: string }
+  | { readonly kind: 'fault'; readonly id: string; readonly message: string };
+
+/** A module as people see it. */
+export type ModuleEntry = {
+  readonly id: string;
+  /** Where its runs take place: inside the runner, as a command, or in a child process. */
+  readonly place: 'runner' | 'command' | 'child';
+  /** Of a foreign module. */
+  readonly file?: string;
+  readonly description: string;
+  readonly options: readonly OptionField[];
+  /** Why tasks that name it cannot run. */
+  readonly fault?: string;
+};
+
+export type ModuleListing = {
+  readonly modules: readonly ModuleEntry[];
+  readonly faults: readonly ModuleFault[];
+};
+
+/** The modules that tasks may name. Foreign files are looked for once, when something first needs to know. */
+export type Registry = {
+  /** Never rejects: whatever is wrong with a module is a fault of the tasks that name it. */
+  readonly resolve: (id: string) => Promise<ResolvedModule>;
+  /** Names every fault of the options; a module that cannot be used is a fault of the field `module`. */
+  readonly checkOptions: (id: string, options: JsonValue) => Promise<readonly Fault[]>;
+  readonly list: () => Promise<ModuleListing>;
+};
+
+export type RegistrySettings = {
+  readonly sources: ModuleSources;
+  /** Folders from which packages are looked for, in this order. */
+  readonly packageBases: readonly string[];
+  readonly inspector: Inspector;
+  readonly cache: DescriptionCache;
+  readonly shipped?: ShippedModules;
+};
+
+/** Makes the registry of the shipped modules and of those in the folders and packages of the settings. */
+export function createRegistry(settings: RegistrySettings): Registry {
+  const shipped = settings.shipped ?? SHIPPED_MODULES;
+  const shippedIds = [COMMAND_ID, ...Object.keys(shipped)].sort();
+  let described: Promise<ForeignModules> | undefined;
+  const foreign = (): Promise<ForeignModules> => {
+    described ??= import('./foreign-modules.ts').then(({ describeForeignFiles }) =>
+      describeForeignFiles(settings, shippedIds),
+    );
+    return described;
+  };
+  const resolve = async (id: string): Promise<ResolvedModule> =>
+    resolveShipped(shipped, id) ?? resolveForeign(await foreign(), shippedIds, id);
+  return {
+    resolve,
+    checkOptions: async (id, options) => checkOptions(settings, await resolve(id), options, foreign),
+    list: async () => {
+      const { modules, faults } = await foreign();
+      return { modules: [...(await listShipped(shipped)), ...modules.map(entryOf)], faults };
+    },
+  };
+}
+
+function resolveShipped(shipped: ShippedModules, id: string): ResolvedModule | undefined {
+  if (id === COMMAND_ID) {
+    return { kind: 'command', id };
+  }
+  const load = Object.hasOwn(shipped, id) ? shipped[id] : undefined;
+  return load === undefined ? undefined : { kind: 'shipped', id, load };
+}
+
+function resolveForeign(foreign: ForeignModules, shippedIds: readonly string[], id: string): ResolvedModule {
+  const found = foreign.modules.find((module) => module.id === id);
+  if (found?.fault !== undefined) {
+    return { kind: 'fault', id, message: found.fault };
+  }
+  return found === undefined
+    ? { kind: 'fault', id, message: messageOfUnknown(foreign, shippedIds, id) }
+    : { kind: 'foreign', id, file: found.file };
+}
+
+function messageOfUnknown(foreign: ForeignModules, shippedIds: readonly string[], id: string): string {
+  const known = [...new Set([...shippedIds, ...foreign.modules.map((module) => module.id)])].sort();
+  const unread = foreign.faults.map((fault) => `${fault.file}: ${fault.message}`);
+  const also = unread.length === 0 ? '' : `; not readable: ${unread.join('; ')}`;
+  return `expected a known module (${known.join(', ')}), got ${JSON.stringify(id)}${didYouMean(id, known)}${also}`;
+}
+
+async function checkOptions(
+  settings: RegistrySettings,
+  module: ResolvedModule,
+  options: JsonValue,
+  foreign: () => Promise<ForeignModules>,
+): Promise<readonly Fault[]> {
+  switch (module.kind) {
+    case 'fault':
+      return [{ field: 'module', message: module.message }];
+    case 'command': {
+      const read = readCommandOptions(options);
+      return read.kind === 'invalid' ? read.faults : [];
+    }
+    case 'shipped': {
+      const checked = await parseOptions((await module.load()).options, options);
+      return checked.kind === 'invalid' ? checked.faults : [];
+    }
+    case 'foreign': {
+      const found = (await foreign()).modules.find((candidate) => candidate.id === module.id);
+      return found === undefined ? [] : await checkForeign(settings, found, options);
+    }
+  }
+}
+
+async function checkForeign(
+  { cache, inspector }: RegistrySettings,
+  { file, fileHash, id }: ForeignModule,
+  options: JsonValue,
+): Promise<readonly Fault[]> {
+  if (await cache.knowsValid(fileHash, id, options)) {
+    return [];
+  }
+  const faults = await inspector.check(file, id, options);
+  if (faults.length === 0) {
+    await cache.keepValid(fileHash, id, options);
+  }
+  return faults;
+}
+
+async function listShipped(shipped: ShippedModules): Promise<readonly ModuleEntry[]> {
+  const command: ModuleEntry = {
+    id: COMMAND_ID,
+    place: 'command',
+    description: COMMAND_DESCRIPTION,
+    options: COMMAND_FIELDS,
+  };
+  const others = Object.values(shipped).map(async (load): Promise<ModuleEntry> => {
+    const { id, description, options } = await load();
+    return { id, place: 'runner', description, options: await describeOptions(options) };
+  });
+  return [command, ...(await Promise.all(others))];
+}
+
+function entryOf({ id, file, description, options, fault }: ForeignModule): ModuleEntry {
+  const entry: ModuleEntry = { id, place: 'child', file, description, options };
+  return fault === undefined ? entry : { ...entry, fault };
+}

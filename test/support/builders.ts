@@ -1,0 +1,87 @@
+import type { Instant } from '../../src/core/instants.ts';
+import { parseSchedule } from '../../src/core/schedule/next-slot.ts';
+import type { Schedule } from '../../src/core/schedule/schedule.ts';
+import type { TaskState } from '../../src/core/state.ts';
+import type { Task, TaskRecord } from '../../src/core/task.ts';
+
+/** An instant: a whole text such as `2026-03-10T12:05:30Z`, or the time of that day alone, such as `12:05:30`. */
+export function at(text: string): Instant {
+  const instant = Date.parse(text.includes('T') ? text : `2026-03-10T${text}Z`);
+  if (Number.isNaN(instant)) {
+    throw new Error(`expected an instant or a time of the day, got ${JSON.stringify(text)}`);
+  }
+  return instant;
+}
+
+/** A valid task that runs every 5 minutes; what a test is about stands in `changes`. */
+export function taskWith(changes: Partial<Task> = {}): Task {
+  return {
+    id: 7,
+    name: 'backup',
+    active: true,
+    module: 'succeed',
+    options: {},
+    scheduleKind: 'every',
+    schedule: '5m',
+    timezone: '',
+    scope: 'each',
+    ordering: 0,
+    runImmediately: false,
+    startDeadlineSeconds: null,
+    timeoutSeconds: null,
+    killGraceSeconds: 10,
+    retryLimit: 0,
+    retryDelaySeconds: 60,
+    retryMaxDelaySeconds: 3_600,
+    retryOn: ['failed', 'timed_out'],
+    retryPastNext: false,
+    overlap: 'forbid',
+    maxParallel: 1,
+    nodes: ['alpha'],
+    tags: [],
+    ...changes,
+  };
+}
+
+/** The state of that task on its node, counted from 12:00 and not handled yet. */
+export function stateWith(changes: Partial<TaskState> = {}): TaskState {
+  return {
+    taskId: 7,
+    scopeKey: 'alpha',
+    epoch: 1,
+    countedFrom: at('12:00'),
+    firstSlot: null,
+    handledSlot: null,
+    repeatableUntil: null,
+    nextSlot: null,
+    earliestStart: 'decide-anew',
+    attempt: 0,
+    retryAt: null,
+    failures: 0,
+    firstFailureAt: null,
+    fault: null,
+    lastRunToken: null,
+    lastStatus: null,
+    lastStartedAt: null,
+    lastEndedAt: null,
+    terminatedAt: null,
+    terminatedReason: null,
+    moduleState: null,
+    ...changes,
+  };
+}
+
+/** The schedule of a task for a state, on a node in UTC. */
+export function scheduleFor(task: Task, state: TaskState): Schedule {
+  return parseSchedule(task.scheduleKind, task.schedule, {
+    timezone: task.timezone === '' ? 'UTC' : task.timezone,
+    hashSeed: `${task.id}/${state.scopeKey}`,
+    countedFrom: state.countedFrom,
+  });
+}
+
+/** A record as a row holds it, with anything in its fields. */
+export function recordWith(fields: Readonly<Record<string, unknown>>): TaskRecord {
+  const { id, ...definition } = taskWith();
+  return { id, createdAt: at('11:00'), updatedAt: at('11:00'), fields: { ...definition, ...fields } };
+}
