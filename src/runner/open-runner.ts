@@ -1,0 +1,105 @@
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Config } from '../config/config.ts';
+import { localTimezone } from '../config/local-zone.ts';
+import { processIdentity, processStartTime } from '../execute/processes.ts';
+import type { Inspector } from '../modules/description.ts';
+import type { DescriptionCache } from '../modules/description-cache.ts';
+import type { Registry } from '../modules/registry.ts';
+import type { OpenedStore } from '../store/open.ts';
+import { packageRoot } from '../store/package-root.ts';
+import type { Clock } from './clock.ts';
+import type { Runner } from './runner.ts';
+import { openSpool } from './spool.ts';
+
+export type RunnerSettings = {
+  readonly config: Config;
+  readonly store: OpenedStore;
+  readonly clock: Clock;
+  readonly cancel: AbortSignal;
+  readonly onEvent: Runner['onEvent'];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly hostName: string;
+  readonly version: string;
+  readonly cwd: string;
+};
+
+/** How long a foreign file may take to load before it counts as broken. */
+const LOAD_LIMIT_MS = 30_000;
+
+/** Builds what a call of the program runs tasks with. Loads nothing that only a due task needs. */
+export function openRunner(settings: RunnerSettings): Runner {
+  const { config, store, clock, env } = settings;
+  const identity = processIdentity();
+  let registry: Promise<Registry> | undefined;
+  return {
+    driver: store.driver,
+    node: {
+      name: config.node,
+      hostName: settings.hostName,
+      machineId: identity.machineId,
+      bootId: identity.bootId,
+      version: settings.version,
+      timezone: localTimezone(env),
+      tzVersion: process.versions['tz'] ?? '',
+    },
+    identity: { ...identity, pid: process.pid, pidStarted: processStartTime(process.pid) ?? '' },
+    settings: config,
+    clock,
+    spool: openSpool(spoolFolders(config.stateDirectory), store.schema.databaseId),
+    registry: () => {
+      registry ??= openRegistry(config, settings.cwd);
+      return registry;
+    },
+    services: {
+      history: {
+        prune: async (
+          request: Omit<Parameters<typeof import('../store/prune.ts').pruneHistory>[1], 'now'>,
+        ) => {
+          const { pruneHistory } = await import('../store/prune.ts');
+          return pruneHistory(store.driver, { ...request, now: clock() });
+        },
+      },
+    },
+    cancel: settings.cancel,
+    onEvent: settings.onEvent,
+  };
+}
+
+/** The registry of the modules that the configuration names. */
+export async function openRegistry(config: Config, cwd: string): Promise<Registry> {
+  const { createRegistry } = await import('../modules/registry.ts');
+  return createRegistry({
+    sources: config.modules,
+    packageBases: [...(config.file === undefined ? [] : [dirname(config.file)]), cwd, packageRoot()],
+    inspector: lazyInspector(config.node),
+    cache: lazyCache(config.stateDirectory),
+  });
+}
+
+// Only foreign modules need these two.
+
+function lazyInspector(node: string): Inspector {
+  const load = async () =>
+    (await import('../execute/inspector.ts')).createInspector({ limitMs: LOAD_LIMIT_MS, node });
+  return {
+    describe: async (file) => (await load()).describe(file),
+    check: async (file, id, options) => (await load()).check(file, id, options),
+  };
+}
+
+function lazyCache(stateDirectory: string): DescriptionCache {
+  const load = async () =>
+    (await import('../modules/description-cache.ts')).createDescriptionCache(stateDirectory);
+  return {
+    find: async (fileHash) => (await load()).find(fileHash),
+    keep: async (fileHash, modules) => (await load()).keep(fileHash, modules),
+    knowsValid: async (fileHash, id, options) => (await load()).knowsValid(fileHash, id, options),
+    keepValid: async (fileHash, id, options) => (await load()).keepValid(fileHash, id, options),
+  };
+}
+
+/** The state directory often lies on the disk of the database; when that is full, the one for temporary files may do. */
+function spoolFolders(stateDirectory: string): readonly string[] {
+  return [join(stateDirectory, 'spool'), join(tmpdir(), `periodic-cron-spool-${process.getuid?.() ?? 0}`)];
+}

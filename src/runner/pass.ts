@@ -1,0 +1,99 @@
+import type { Instant } from '../core/instants.ts';
+import type { DueKey } from '../store/tick-statements.ts';
+import { type Handled, handleState } from './handle-state.ts';
+import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
+
+export type PassOptions = {
+  /** How many tasks of equal ordering may run beside each other. */
+  readonly parallel: number;
+  /** After a final failure nothing new starts. */
+  readonly failFast: boolean;
+  /** No task starts after this instant. */
+  readonly noStartAfter: Instant | undefined;
+};
+
+export type PassResult = { readonly runs: readonly RunReport[]; readonly notRun: readonly NotRun[] };
+
+/**
+ * Handles the states of a tick in ascending order. With `parallel`, states of one ordering go beside each other, and a
+ * higher one starts when the lower ones have ended. What ends the pass early leaves the rest due for the next tick.
+ */
+export async function runPass(
+  runner: Runner,
+  keys: readonly DueKey[],
+  tickAt: Instant,
+  options: PassOptions,
+): Promise<PassResult> {
+  const pass = { runs: [] as RunReport[], notRun: [] as NotRun[], full: false };
+  for (const group of groupsOf(keys)) {
+    await runGroup(group, options.parallel, async (key) => {
+      if (mayStart(runner, pass, options)) {
+        keepResult(runner, pass, await handleState(runner, key, tickAt));
+      }
+    });
+  }
+  return pass;
+}
+
+type Pass = { readonly runs: RunReport[]; readonly notRun: NotRun[]; full: boolean };
+
+function mayStart(runner: Runner, pass: Pass, { failFast, noStartAfter }: PassOptions): boolean {
+  const failed = failFast && pass.runs.some(failedForGood);
+  const late = noStartAfter !== undefined && runner.clock() >= noStartAfter;
+  return !(failed || late || pass.full || runner.cancel.aborted);
+}
+
+function keepResult(runner: Runner, pass: Pass, handled: Handled): void {
+  switch (handled.kind) {
+    case 'ran':
+      pass.runs.push(handled.run);
+      return;
+    case 'full':
+      pass.full = true;
+      pass.notRun.push(handled.notRun);
+      runner.onEvent({ kind: 'not-run', notRun: handled.notRun });
+      return;
+    case 'not-run':
+      pass.notRun.push(handled.notRun);
+      runner.onEvent({ kind: 'not-run', notRun: handled.notRun });
+      return;
+    case 'nothing':
+      return;
+  }
+}
+
+/** The keys come in order, so equal orderings are neighbours. */
+function groupsOf(keys: readonly DueKey[]): DueKey[][] {
+  const groups: DueKey[][] = [];
+  let last: number | undefined;
+  for (const key of keys) {
+    if (last !== key.ordering) {
+      groups.push([]);
+      last = key.ordering;
+    }
+    groups.at(-1)?.push(key);
+  }
+  return groups;
+}
+
+/**
+ * Starts ascend: each worker takes the next key of the group when it is free. What one of them throws is thrown after
+ * the others have ended, since a running task is never left alone.
+ */
+async function runGroup(
+  group: readonly DueKey[],
+  parallel: number,
+  handle: (key: DueKey) => Promise<void>,
+): Promise<void> {
+  const waiting = group.values();
+  const work = async (): Promise<void> => {
+    for (const key of waiting) {
+      await handle(key);
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: Math.min(parallel, group.length) }, work));
+  const broken = ends.find((end) => end.status === 'rejected');
+  if (broken !== undefined) {
+    throw broken.reason;
+  }
+}

@@ -1,0 +1,125 @@
+import { toShortText } from '../core/instants.ts';
+import { joinMessages } from '../core/outcome.ts';
+import { checkTask } from '../core/task-schema.ts';
+import type { RetryPolicy } from '../core/transitions.ts';
+import { endLeftovers, type Leftovers } from '../execute/process-tree.ts';
+import { isSameProcess } from '../execute/processes.ts';
+import { finishRun, type RunEnd } from '../store/finish.ts';
+import type { Run } from '../store/rows.ts';
+import { loadCandidate } from '../store/tick-statements.ts';
+import type { Runner, RunReport } from './runner.ts';
+
+/** After the end of a runner was proven, what it left gets this long to end by itself. */
+const LEFTOVER_GRACE_MS = 2_000;
+
+const NO_RETRY: RetryPolicy = { retryLimit: 0, retryDelaySeconds: 0, retryMaxDelaySeconds: 0, retryOn: [] };
+
+/**
+ * Looks at the runs of this node that are recorded as alive. Where the runner is proven dead, what is left of the run's
+ * processes is ended and the run is recorded as `lost`, with the reason. What cannot be ended keeps the run alive, and a
+ * warning says so.
+ */
+export async function recoverRuns(runner: Runner, liveRuns: readonly Run[]): Promise<readonly RunReport[]> {
+  const reports: RunReport[] = [];
+  for (const run of liveRuns) {
+    const death = proofOfDeath(runner, run);
+    const report = death === undefined ? undefined : await declareLost(runner, run, death);
+    if (report !== undefined) {
+      reports.push(report);
+      runner.onEvent({ kind: 'ended', run: report });
+    }
+  }
+  return reports;
+}
+
+type Death = { readonly reason: string; readonly message: string; readonly mayHaveLeftovers: boolean };
+
+/**
+ * Death is proven by the same machine, boot and process namespace, where no such process lives or its number belongs to
+ * another now; or by a later boot of the machine. Where nothing can be seen, the end of the run's time limit decides.
+ */
+function proofOfDeath({ identity, clock }: Runner, run: Run): Death | undefined {
+  const sameMachine = run.machineId === identity.machineId;
+  if (sameMachine && run.bootId !== identity.bootId) {
+    return {
+      reason: 'rebooted',
+      message: 'the machine was booted while the task ran',
+      mayHaveLeftovers: false,
+    };
+  }
+  if (sameMachine && run.pidNamespace === identity.pidNamespace) {
+    return isSameProcess(run.pid ?? 0, run.pidStarted ?? '')
+      ? undefined
+      : {
+          reason: 'runner_died',
+          message: `its runner, process ${run.pid}, ended without recording a result (killed, crashed or out of memory)`,
+          mayHaveLeftovers: true,
+        };
+  }
+  if (run.deadlineAt !== null && run.deadlineAt < clock()) {
+    return {
+      reason: 'runner_unseen',
+      message: `its runner cannot be seen from here, and its time limit passed at ${toShortText(run.deadlineAt)}`,
+      mayHaveLeftovers: false,
+    };
+  }
+  return undefined;
+}
+
+async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunReport | undefined> {
+  const left: Leftovers = death.mayHaveLeftovers
+    ? await endLeftovers(run.token, LEFTOVER_GRACE_MS)
+    : { ended: [], remaining: [] };
+  if (left.remaining.length > 0) {
+    const pids = left.remaining.map(({ pid, reason }) => `${pid} (${reason})`).join(', ');
+    runner.onEvent({
+      kind: 'warning',
+      message: `run ${run.id} of task ${JSON.stringify(run.taskName)} has no runner any more, but its processes cannot be ended and so it counts as alive: ${pids}`,
+    });
+    return undefined;
+  }
+  const ended = left.ended.length === 0 ? '' : `; ended what it left: process ${left.ended.join(', ')}`;
+  const end = lostEnd(run, death.reason, death.message + ended, runner.clock());
+  const recorded = { ...end, message: joinMessages(run.message, end.message) };
+  const finished = await finishRun(runner.driver, run.token, recorded, await policyOf(runner, run));
+  return finished.kind === 'recorded' ? reportOf(run, end, finished.retryAt) : undefined;
+}
+
+/** The retry policy of the task as it is now; a removed or invalid one is not retried. */
+async function policyOf(runner: Runner, run: Run): Promise<RetryPolicy> {
+  const key = { taskId: run.taskId, scopeKey: run.scopeKey, ordering: 0 };
+  const candidate = await loadCandidate(runner.driver, key);
+  const checked = candidate === undefined ? undefined : checkTask(candidate.record);
+  return checked?.kind === 'valid' ? checked.task : NO_RETRY;
+}
+
+function lostEnd(run: Run, reason: string, message: string, endedAt: number): RunEnd {
+  return {
+    status: 'lost',
+    reason,
+    message,
+    byShutdown: false,
+    exitCode: null,
+    signal: null,
+    result: null,
+    output: { text: '', bytes: 0 },
+    endedAt,
+    durationMs: run.startedAt === null ? null : Math.max(0, endedAt - run.startedAt),
+  };
+}
+
+function reportOf(run: Run, end: RunEnd, retryAt: number | null): RunReport {
+  return {
+    task: run.taskName,
+    slotAt: run.slot,
+    missed: Math.max(0, run.slotCount - 1),
+    attempt: run.attempt,
+    status: end.status,
+    durationMs: end.durationMs,
+    error: end.message,
+    exitCode: null,
+    retryAt,
+    spooled: false,
+    output: '',
+  };
+}

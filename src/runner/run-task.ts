@@ -1,0 +1,208 @@
+import type { SlotRange } from '../core/due.ts';
+import { DatabaseError, messageOf } from '../core/errors.ts';
+import type { Instant } from '../core/instants.ts';
+import type { JsonObject } from '../core/json.ts';
+import { joinMessages, type Outcome } from '../core/outcome.ts';
+import type { RunTrigger, TaskState } from '../core/state.ts';
+import type { Task } from '../core/task.ts';
+import type { RetryPolicy, StatePatch } from '../core/transitions.ts';
+import { type ExecutionResult, execute } from '../execute/execute.ts';
+import { type ClaimResult, claimRun } from '../store/claim.ts';
+import { finishRun, type RunEnd, recordLateEnd } from '../store/finish.ts';
+import type { Runner, RunReport } from './runner.ts';
+import { newToken } from './token.ts';
+
+/** An attempt that is about to be claimed. */
+export type Attempt = {
+  readonly task: Task;
+  readonly options: JsonObject;
+  readonly state: TaskState;
+  /** How the claim changes the state; ignored for a run by hand. */
+  readonly patch: StatePatch;
+  readonly trigger: Exclude<RunTrigger, 'fault'>;
+  readonly slots: SlotRange | null;
+  readonly attempt: number;
+  readonly message: string | null;
+};
+
+export type AttemptResult =
+  | { readonly kind: 'ended'; readonly run: RunReport }
+  | Exclude<ClaimResult, { readonly kind: 'won' }>;
+
+/** After the time limit and the grace: enough for whatever the runner still has to do. */
+const DEADLINE_MARGIN_MS = 60_000;
+
+/**
+ * Claims an attempt, runs it and records how it ended. Whatever the task does, this returns; only trouble with the
+ * database before the start is thrown, since nothing has happened then.
+ *
+ * @throws DatabaseError when the claim cannot be written
+ */
+export async function runAttempt(runner: Runner, attempt: Attempt): Promise<AttemptResult> {
+  const token = newToken();
+  const startedAt = runner.clock();
+  const claim = await claimAttempt(runner, attempt, { token, startedAt });
+  if (claim.kind !== 'won') {
+    return claim;
+  }
+  const { task, slots } = attempt;
+  runner.onEvent({ kind: 'started', task: task.name, slotAt: slots?.slot ?? null, attempt: attempt.attempt });
+  const result = await perform(runner, attempt, { token, epoch: claim.epoch });
+  const end = endOf(result, startedAt, runner.clock());
+  const recorded = await record(runner, attempt, { token, end, claimed: claim.state });
+  const run = reportOf(attempt, end, recorded);
+  runner.onEvent({ kind: 'ended', run });
+  return { kind: 'ended', run };
+}
+
+function claimAttempt(
+  runner: Runner,
+  { task, state, patch, trigger, slots, attempt, message }: Attempt,
+  { token, startedAt }: { readonly token: string; readonly startedAt: Instant },
+): Promise<ClaimResult> {
+  const limitMs = timeoutMs(runner, task);
+  const run = {
+    token,
+    taskId: task.id,
+    taskName: task.name,
+    module: task.module,
+    scopeKey: state.scopeKey,
+    node: runner.node.name,
+    trigger,
+    slots,
+    attempt,
+    reason: null,
+    message,
+    startedAt,
+    deadlineAt:
+      limitMs === 0 ? null : startedAt + limitMs + task.killGraceSeconds * 1_000 + DEADLINE_MARGIN_MS,
+    runner: runner.identity,
+  };
+  return claimRun(runner.driver, { state, patch, run, maxRunning: runner.settings.maxRunning });
+}
+
+async function perform(
+  runner: Runner,
+  { task, options, state, slots, attempt }: Attempt,
+  { token, epoch }: { readonly token: string; readonly epoch: number },
+): Promise<ExecutionResult> {
+  const registry = await runner.registry();
+  return execute({
+    module: await registry.resolve(task.module),
+    options,
+    run: {
+      runId: token,
+      task: { id: task.id, name: task.name },
+      node: runner.node.name,
+      slotAt: slots?.slot ?? null,
+      attempt,
+      epoch,
+    },
+    state: state.moduleState ?? undefined,
+    timeoutMs: timeoutMs(runner, task),
+    graceMs: task.killGraceSeconds * 1_000,
+    cancel: runner.cancel,
+    outputLimitBytes: runner.settings.outputLimitBytes,
+    onOutput: (text) => runner.onEvent({ kind: 'output', task: task.name, text }),
+    services: runner.services,
+  });
+}
+
+function timeoutMs(runner: Runner, task: Task): number {
+  return (task.timeoutSeconds ?? runner.settings.defaultTimeoutSeconds) * 1_000;
+}
+
+function endOf({ outcome, output, state }: ExecutionResult, startedAt: Instant, endedAt: Instant): RunEnd {
+  const common = {
+    result: null,
+    exitCode: 'exitCode' in outcome ? (outcome.exitCode ?? null) : null,
+    signal: 'signal' in outcome ? (outcome.signal ?? null) : null,
+    output: { text: output.text, bytes: output.bytes },
+    endedAt,
+    durationMs: endedAt - startedAt,
+    byShutdown: false,
+    reason: null,
+    ...(state === undefined ? {} : { moduleState: state }),
+  };
+  return { ...common, status: outcome.kind, ...partsOf(outcome) };
+}
+
+type OutcomeParts = Partial<Pick<RunEnd, 'byShutdown' | 'reason' | 'result'>> & Pick<RunEnd, 'message'>;
+
+function partsOf(outcome: Outcome): OutcomeParts {
+  switch (outcome.kind) {
+    case 'succeeded':
+      return { message: null, result: outcome.result ?? null };
+    case 'stopped':
+      return { message: outcome.reason, result: outcome.result ?? null };
+    case 'failed':
+    case 'timed_out':
+      return { message: outcome.message };
+    case 'cancelled':
+      return { message: outcome.message, reason: outcome.reason, byShutdown: outcome.reason === 'shutdown' };
+  }
+}
+
+type Recorded = { readonly retryAt: Instant | null; readonly spooled: boolean };
+
+/** Writes the end to the database, else to the spool, else says aloud what is lost. */
+async function record(
+  runner: Runner,
+  { task, state, trigger, slots, attempt, message }: Attempt,
+  { token, end, claimed }: { readonly token: string; readonly end: RunEnd; readonly claimed: TaskState },
+): Promise<Recorded> {
+  const { retryLimit, retryDelaySeconds, retryMaxDelaySeconds, retryOn } = task;
+  const policy = { retryLimit, retryDelaySeconds, retryMaxDelaySeconds, retryOn };
+  const { scopeKey } = state;
+  const run = { token, taskId: task.id, scopeKey, trigger, slot: slots?.slot ?? null, attempt };
+  const told = { ...end, message: joinMessages(message, end.message) };
+  try {
+    const finished = await finishRun(runner.driver, token, told, {
+      ...policy,
+      claimed: { run, state: claimed },
+    });
+    // Somebody else gave the run an end, such as `lost` where this runner could not be seen: the true one counts.
+    const recorded =
+      finished.kind === 'already-ended' ? await recordLateEnd(runner.driver, token, told, policy) : finished;
+    return { retryAt: recorded.kind === 'recorded' ? recorded.retryAt : null, spooled: false };
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) {
+      throw error;
+    }
+    spoolEnd(runner, { task: task.name, token, end: told, policy }, error);
+    return { retryAt: null, spooled: true };
+  }
+}
+
+function spoolEnd(
+  runner: Runner,
+  { task, token, end, policy }: { task: string; token: string; end: RunEnd; policy: RetryPolicy },
+  cause: DatabaseError,
+): void {
+  const what = `the result of task ${JSON.stringify(task)} (${end.status})`;
+  try {
+    runner.spool.keep({ token, databaseId: runner.spool.databaseId, task, end, policy });
+    runner.onEvent({ kind: 'warning', message: `${what} waits for the next tick: ${cause.message}` });
+  } catch (error) {
+    runner.onEvent({
+      kind: 'warning',
+      message: `${what} is not recorded: ${cause.message}; and ${messageOf(error)}; the next tick will call the run lost`,
+    });
+  }
+}
+
+function reportOf({ task, slots, attempt }: Attempt, end: RunEnd, { retryAt, spooled }: Recorded): RunReport {
+  return {
+    task: task.name,
+    slotAt: slots?.slot ?? null,
+    missed: slots === null ? 0 : slots.count - 1,
+    attempt,
+    status: end.status,
+    durationMs: end.durationMs,
+    error: end.status === 'succeeded' ? null : end.message,
+    exitCode: end.exitCode,
+    retryAt,
+    spooled,
+    output: end.output.text,
+  };
+}

@@ -1,0 +1,110 @@
+import { formatDuration } from '../core/durations.ts';
+import { floorToMinute, type Instant, toShortText } from '../core/instants.ts';
+import { listDueKeys, listLiveRuns, nextEarliestStart } from '../store/tick-statements.ts';
+import { beginTick, endTick } from '../store/ticks.ts';
+import { processAgeMs, tickMinute } from './clock.ts';
+import type { PassOptions, PassResult } from './pass.ts';
+import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
+
+export type TickOptions = PassOptions & {
+  /** How old the process is; the tick is that of the minute in which it started. */
+  readonly processAgeMs?: number;
+};
+
+export type TickReport = {
+  readonly node: string;
+  readonly tickAt: Instant;
+  readonly runs: readonly RunReport[];
+  readonly notRun: readonly NotRun[];
+  /** Seconds until the next task of the node becomes due; null if none waits. */
+  readonly idleForSeconds: number | null;
+};
+
+/** The clock may be moved back by this much without a word: time daemons do it. */
+const CLOCK_STEP_MS = 2_000;
+
+/**
+ * One tick: registers itself, records spooled results, recovers the runs of dead runners, and runs what is due, in that
+ * order.
+ *
+ * @throws DatabaseError when the database cannot be used; what had been started by then is recorded or spooled
+ */
+export async function runTick(runner: Runner, options: TickOptions): Promise<TickReport> {
+  const startedAt = runner.clock();
+  const tickAt = tickMinute(startedAt, options.processAgeMs ?? processAgeMs());
+  const begun = await beginTick(runner.driver, runner.node, { tickAt, startedAt });
+  warnOfClock(runner, begun.previousTickAt, startedAt);
+  const mended = [...(await replay(runner)), ...(await recover(runner))];
+  const pass = await runDue(runner, tickAt, options);
+  const report = {
+    node: runner.node.name,
+    tickAt,
+    runs: [...mended, ...pass.runs],
+    notRun: pass.notRun,
+    idleForSeconds: await idleSeconds(runner, tickAt),
+  };
+  await endTick(
+    runner.driver,
+    { node: runner.node.name, tickNo: begun.tickNo },
+    {
+      endedAt: runner.clock(),
+      started: pass.runs.length,
+      failed: report.runs.filter(failedForGood).length,
+      exitCode: exitCodeOf(report),
+    },
+  );
+  return report;
+}
+
+/** What the program ends with after this tick, signals apart. */
+export function exitCodeOf({ runs, notRun }: Pick<TickReport, 'runs' | 'notRun'>): number {
+  if (runs.some((run) => run.spooled)) {
+    return 3;
+  }
+  return runs.some(failedForGood) || notRun.some(({ newFault }) => newFault) ? 1 : 0;
+}
+
+function warnOfClock(runner: Runner, previousTickAt: Instant | null, now: Instant): void {
+  if (previousTickAt !== null && previousTickAt > now + CLOCK_STEP_MS) {
+    const back = formatDuration(Math.round((previousTickAt - now) / 1_000));
+    runner.onEvent({
+      kind: 'warning',
+      message: `the clock of node ${JSON.stringify(runner.node.name)} went back by ${back}: its last tick was at ${toShortText(previousTickAt)}; slots handled until then are not run again, and tasks wait for later ones ("periodic-cron doctor" names them, "periodic-cron reset" counts from now)`,
+    });
+  }
+}
+
+// What follows is loaded when there is something for it to do: most ticks have nothing.
+
+async function replay(runner: Runner): Promise<readonly RunReport[]> {
+  if (runner.spool.list().length === 0) {
+    return [];
+  }
+  const { replaySpool } = await import('./replay.ts');
+  return replaySpool(runner);
+}
+
+async function recover(runner: Runner): Promise<readonly RunReport[]> {
+  const liveRuns = await listLiveRuns(runner.driver, runner.node.name);
+  if (liveRuns.length === 0) {
+    return [];
+  }
+  const { recoverRuns } = await import('./recovery.ts');
+  return recoverRuns(runner, liveRuns);
+}
+
+async function runDue(runner: Runner, tickAt: Instant, options: PassOptions): Promise<PassResult> {
+  const keys = await listDueKeys(runner.driver, runner.node.name, tickAt);
+  if (keys.length === 0) {
+    return { runs: [], notRun: [] };
+  }
+  const { runPass } = await import('./pass.ts');
+  return runPass(runner, keys, tickAt, options);
+}
+
+async function idleSeconds(runner: Runner, tickAt: Instant): Promise<number | null> {
+  const next = await nextEarliestStart(runner.driver, runner.node.name, tickAt);
+  return next === null
+    ? null
+    : Math.max(0, Math.ceil((next - Math.max(runner.clock(), floorToMinute(tickAt))) / 1_000));
+}
