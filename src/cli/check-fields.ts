@@ -1,0 +1,54 @@
+import { localTimezone } from '../config/local-zone.ts';
+import { DefinitionError, type Fault } from '../core/errors.ts';
+import { isJsonObject } from '../core/json.ts';
+import type { TaskDefinition } from '../core/task.ts';
+import { checkDefinition } from '../core/task-schema.ts';
+import type { Registry } from '../modules/registry.ts';
+import { listTasks, NAME_TAKEN } from '../store/definitions.ts';
+import type { Session } from './session.ts';
+
+type Fields = Partial<Record<keyof TaskDefinition, unknown>>;
+
+/**
+ * Checks the fields of a definition that is about to be written, and what its module says of its options. `known` are
+ * the faults that the reading of the flags has found; each is the only one told of its field.
+ *
+ * @throws DefinitionError with every fault
+ */
+export async function checkFields(
+  fields: Fields,
+  known: readonly Fault[],
+  registry: Registry,
+): Promise<TaskDefinition> {
+  const checked = checkDefinition(fields);
+  const columns = checked.kind === 'invalid' ? checked.faults : [];
+  const faults = [
+    ...known,
+    ...columns.filter(({ field }) => known.every((other) => other.field !== field)),
+    ...(await moduleFaults(fields, registry)),
+  ];
+  if (faults.length > 0 || checked.kind === 'invalid') {
+    throw new DefinitionError(`task ${JSON.stringify(fields.name)}`, faults);
+  }
+  return checked.definition;
+}
+
+/** The zone of the node for a cron schedule whose one state many nodes share: they may lie in different zones. */
+export function withNamedZone(fields: Fields, env: Readonly<Record<string, string | undefined>>): Fields {
+  const { scope, scheduleKind, timezone = '' } = fields;
+  return scope === 'one' && scheduleKind === 'cron' && timezone === ''
+    ? { ...fields, timezone: localTimezone(env) }
+    : fields;
+}
+
+function moduleFaults({ module, options = {} }: Fields, registry: Registry): Promise<readonly Fault[]> {
+  return typeof module === 'string' && isJsonObject(options)
+    ? registry.checkOptions(module, options)
+    : Promise.resolve([]);
+}
+
+/** The fault of a name that another task has; told beside all others, and fenced again when the task is written. */
+export async function faultsOfName({ store }: Session, name: unknown): Promise<readonly Fault[]> {
+  const taken = typeof name === 'string' && (await listTasks(store.path, [name])).length > 0;
+  return taken ? [NAME_TAKEN] : [];
+}

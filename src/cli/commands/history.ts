@@ -1,0 +1,134 @@
+import type { Command } from 'commander';
+import { didYouMean } from '../../config/near-miss.ts';
+import { UsageError } from '../../core/errors.ts';
+import type { Instant } from '../../core/instants.ts';
+import { normalizeName } from '../../core/names.ts';
+import { RUN_STATUSES, type RunStatus } from '../../core/state.ts';
+import { knownTaskNames, listRuns, type RunFilter } from '../../store/history.ts';
+import type { Run } from '../../store/rows.ts';
+import type { ActionOf } from '../command-list.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { elapsedText, runJson, slotText, statusColor } from '../run-view.ts';
+import { withSession } from '../session.ts';
+import type { Column } from '../table.ts';
+import { collected, pastValue, requireOrder } from '../time-flags.ts';
+import { instantText } from '../times.ts';
+import { countValue } from '../values.ts';
+
+const DEFAULT_LIMIT = '50';
+const MOST_ROWS = 1_000_000;
+
+export function define(command: Command, actionOf: ActionOf): void {
+  command
+    .description('Print what the ledger holds, newest first: runs, skipped slots, faults of definitions.')
+    .argument('[task]', 'only of this task; the ledger remembers removed ones too')
+    .option('-n, --node <NAME>', 'only of this node')
+    .option(
+      '--status <STATUS>',
+      `only with this status; may be repeated (${RUN_STATUSES.join(', ')})`,
+      collected,
+      [],
+    )
+    .option('--since <T>', 'only from this instant on, or from so long ago, such as 2h')
+    .option('--until <T>', 'only up to this instant, or up to so long ago')
+    .option('--limit <N>', 'print at most the newest N', DEFAULT_LIMIT)
+    .option('--reverse', 'print the oldest of them first')
+    .action(actionOf(showHistory));
+}
+
+type Flags = {
+  readonly node?: string;
+  readonly status: readonly string[];
+  readonly since?: string;
+  readonly until?: string;
+  readonly limit: string;
+  readonly reverse?: boolean;
+};
+
+async function showHistory(context: Context, task: string | undefined, flags: Flags): Promise<number> {
+  return withSession(context, { readOnly: true }, async ({ store, clock }) => {
+    const filter = filterOf(task, flags, clock());
+    const newest = await listRuns(store.path, filter);
+    const runs = flags.reverse === true ? newest.toReversed() : newest;
+    print(context.output, runs);
+    if (runs.length > 0) {
+      return EXIT.ok;
+    }
+    context.output.note(nothingText(filter, await knownTaskNames(store.path)));
+    return EXIT.nothingMatched;
+  });
+}
+
+function filterOf(task: string | undefined, flags: Flags, now: Instant): RunFilter {
+  const since = flags.since === undefined ? undefined : pastValue('--since', flags.since, now);
+  const until = flags.until === undefined ? undefined : pastValue('--until', flags.until, now);
+  requireOrder(since, until, '--since and --until');
+  return {
+    task: task === undefined ? undefined : normalizeName(task),
+    node: flags.node === undefined ? undefined : normalizeName(flags.node),
+    statuses: flags.status.map(statusValue),
+    since,
+    until,
+    limit: countValue('--limit', flags.limit, { min: 1, max: MOST_ROWS }),
+  };
+}
+
+function statusValue(word: string): RunStatus {
+  const status = RUN_STATUSES.find((known) => known === word);
+  if (status === undefined) {
+    throw new UsageError(
+      `--status: expected ${RUN_STATUSES.join(', ')}, got ${JSON.stringify(word)}${didYouMean(word, RUN_STATUSES)}`,
+    );
+  }
+  return status;
+}
+
+function print(output: Output, runs: readonly Run[]): void {
+  if (output.isJson) {
+    output.document({ runs: runs.map(runJson) });
+  } else if (runs.length > 0) {
+    output.table(COLUMNS, runs);
+  }
+}
+
+const COLUMNS: readonly Column<Run>[] = [
+  { title: 'RUN', value: ({ id }) => String(id), align: 'right' },
+  { title: 'TASK', value: ({ taskName }) => taskName, minWidth: 8 },
+  { title: 'NODE', value: ({ node }) => node },
+  { title: 'SLOT', value: slotText, minWidth: 20 },
+  { title: 'TRY', value: ({ attempt }) => String(attempt), align: 'right' },
+  { title: 'STATUS', value: ({ status }) => status, minWidth: 9, color: ({ status }) => statusColor(status) },
+  { title: 'STARTED', value: startedText, minWidth: 20 },
+  { title: 'TOOK', value: tookText, align: 'right' },
+  { title: 'WHY', value: whyText, minWidth: 10 },
+];
+
+function startedText({ startedAt }: Run): string {
+  return startedAt === null ? '-' : instantText(startedAt);
+}
+
+function tookText({ durationMs }: Run): string {
+  return durationMs === null ? '-' : elapsedText(durationMs);
+}
+
+function whyText({ reason, message, lateResult }: Run): string {
+  return [
+    message ?? reason ?? '',
+    ...(reason === 'retry' ? ['another attempt follows'] : []),
+    ...(lateResult === null ? [] : ['a late result is kept beside it']),
+  ]
+    .filter((part) => part !== '')
+    .join('; ');
+}
+
+function nothingText({ task, ...others }: RunFilter, names: readonly string[]): string {
+  if (task !== undefined && !names.includes(task)) {
+    return `there is no task ${JSON.stringify(task)}, and the ledger remembers none of that name${didYouMean(task, names)}`;
+  }
+  const { node, statuses, since, until } = others;
+  const restricted = node !== undefined || statuses.length > 0 || since !== undefined || until !== undefined;
+  const whose = task === undefined ? '' : ` of task ${JSON.stringify(task)}`;
+  return `the ledger holds nothing${whose}${restricted ? ' that matches' : ' yet'}`;
+}

@@ -1,0 +1,133 @@
+import type { Command } from 'commander';
+import { type Instant, toShortText } from '../../core/instants.ts';
+import { nameOf } from '../../core/task.ts';
+import { faultText } from '../../runner/definition.ts';
+import { openRegistry } from '../../runner/open-runner.ts';
+import { listTasks } from '../../store/definitions.ts';
+import { listNodes } from '../../store/nodes.ts';
+import type { ActionOf } from '../command-list.ts';
+import type { Context } from '../context.ts';
+import {
+  fieldText,
+  lastRunText,
+  nodesOf,
+  optionsText,
+  scheduleText,
+  standingText,
+} from '../describe-task.ts';
+import { EXIT } from '../exit-codes.ts';
+import { type Session, withSession } from '../session.ts';
+import type { Column } from '../table.ts';
+import { taskJson } from '../task-json.ts';
+import { concernsNode, type TaskView, viewTasks } from '../task-view.ts';
+import { type Color, printable } from '../terminal.ts';
+import { relativeTime } from '../times.ts';
+
+type ListFlags = { readonly due?: boolean; readonly all?: boolean; readonly node?: string };
+
+export function define(command: Command, actionOf: ActionOf): void {
+  command
+    .description('List the tasks of this node, active or not, with their last result and their next run.')
+    .option('--due', 'only those that are due now')
+    .option('--all', 'the tasks of every node')
+    .option('-n, --node <NAME>', 'the tasks of this node instead')
+    .addHelpText(
+      'after',
+      `
+Marks before the next run: invalid (the reason stands below), overdue (due for more than two ticks), running,
+terminated, handled in the future (a wrong clock did that; "periodic-cron reset" repairs it).`,
+    )
+    .action(actionOf(list));
+}
+
+function list(context: Context, flags: ListFlags): Promise<number> {
+  return withSession(context, { node: flags.node, readOnly: true }, async (session) => {
+    const views = await viewsWanted(context, session, flags);
+    if (context.output.isJson) {
+      context.output.document({ node: session.config.node, tasks: views.map(taskJson) });
+    } else {
+      await printViews(context, session, views);
+    }
+    return EXIT.ok;
+  });
+}
+
+async function viewsWanted(
+  context: Context,
+  session: Session,
+  flags: ListFlags,
+): Promise<readonly TaskView[]> {
+  const { config, store } = session;
+  const registry = await openRegistry(config, context.io.cwd);
+  const node = flags.all === true ? undefined : config.node;
+  const tasks = (await listTasks(store.path)).filter(
+    (task) => node === undefined || concernsNode(task, node),
+  );
+  const views = await viewTasks(context, session, tasks, { registry, node });
+  return flags.due === true ? views.filter(({ states }) => states.some(({ isDue }) => isDue)) : views;
+}
+
+async function printViews({ output }: Context, session: Session, views: readonly TaskView[]): Promise<void> {
+  const now = session.clock();
+  if (views.length > 0) {
+    output.table(columnsAt(now), views);
+  }
+  for (const { record, faults } of views.filter((view) => view.faults.length > 0)) {
+    output.line(printable(`task ${JSON.stringify(nameOf(record))} is invalid: ${faultText(faults)}`));
+  }
+  output.line(output.paint('dim', printable(await footer(session, views.length, now))));
+}
+
+async function footer({ config, store }: Session, count: number, now: Instant): Promise<string> {
+  const known = (await listNodes(store.driver)).find(({ name }) => name === config.node);
+  const tick =
+    known === undefined || known.lastTickAt === null
+      ? 'has not ticked yet (see crontab.example)'
+      : `ticked ${relativeTime(known.lastTickAt, now)}`;
+  const tasks = count === 1 ? '1 task' : `${count} tasks`;
+  return `${tasks} · node ${JSON.stringify(config.node)} ${tick} · database ${config.database.path} · now ${toShortText(now).slice(0, 16)}Z`;
+}
+
+function columnsAt(now: Instant): readonly Column<TaskView>[] {
+  return [
+    {
+      title: 'ACTIVE',
+      value: ({ record }) => fieldText('active', record.fields.active),
+      color: dimIfInactive,
+    },
+    { title: 'ID', value: ({ record }) => String(record.id), align: 'right' },
+    { title: 'NAME', value: ({ record }) => nameOf(record), minWidth: 12 },
+    { title: 'SCHEDULE', value: ({ record }) => scheduleText(record) },
+    { title: 'MODULE', value: ({ record }) => String(record.fields.module) },
+    { title: 'NODES', value: ({ record }) => fieldText('nodes', nodesOf(record)) },
+    { title: 'ORDER', value: ({ record }) => String(record.fields.ordering), align: 'right' },
+    { title: 'LAST RUN', value: ({ lastRun }) => lastRunText(lastRun, now), color: colorOfLastRun },
+    { title: 'NEXT RUN', value: (view) => standingText(view, now), minWidth: 17, color: colorOfStanding },
+    { title: 'OPTIONS', value: ({ record }) => optionsText(record) },
+  ];
+}
+
+function dimIfInactive({ record }: TaskView): Color | undefined {
+  return record.fields.active === true ? undefined : 'dim';
+}
+
+const COLORS_OF_STATUS: Readonly<Record<string, Color>> = {
+  succeeded: 'green',
+  failed: 'red',
+  timed_out: 'red',
+  lost: 'red',
+  cancelled: 'yellow',
+  skipped: 'yellow',
+};
+
+function colorOfLastRun({ lastRun }: TaskView): Color | undefined {
+  return lastRun === undefined ? undefined : COLORS_OF_STATUS[lastRun.status];
+}
+
+function colorOfStanding({ faults, states }: TaskView): Color | undefined {
+  if (faults.length > 0) {
+    return 'red';
+  }
+  const marks = states.flatMap((state) => state.marks);
+  return marks.some((mark) => mark !== 'running') ? 'yellow' : undefined;
+}

@@ -1,0 +1,38 @@
+import type { Command } from 'commander';
+import { floorToMinute } from '../../core/instants.ts';
+import { normalizeName } from '../../core/names.ts';
+import { nameOf } from '../../core/task.ts';
+import { openRegistry } from '../../runner/open-runner.ts';
+import { resetTask } from '../../store/definitions.ts';
+import { actorName } from '../actor.ts';
+import type { ActionOf } from '../command-list.ts';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { withSession } from '../session.ts';
+import { viewTask } from '../task-view.ts';
+import { tellTask } from '../tell-task.ts';
+
+export function define(command: Command, actionOf: ActionOf): void {
+  command
+    .description(
+      'Start a task afresh: take back that it is terminated, its failures and a pending attempt, and count from now. Repairs a task whose slots a wrong clock handled in the future.',
+    )
+    .argument('<name>', 'name of the task')
+    .option('-n, --node <NAME>', 'only on this node (default: on every node)')
+    .action(actionOf(reset));
+}
+
+function reset(context: Context, name: string, flags: { readonly node?: string }): Promise<number> {
+  return withSession(context, {}, async (session) => {
+    const node = flags.node === undefined ? undefined : normalizeName(flags.node);
+    const now = floorToMinute(session.clock());
+    const actor = actorName(context.io.uid);
+    const stored = await resetTask(session.store.path, name, { node, now, actor });
+    const registry = await openRegistry(session.config, context.io.cwd);
+    const view = await viewTask(context, session, stored, registry);
+    const where = node === undefined ? '' : ` on node ${JSON.stringify(node)}`;
+    const done = `reset task ${JSON.stringify(nameOf(stored.record))}${where}`;
+    tellTask(context, session, view, { done, word: 'next' });
+    return EXIT.ok;
+  });
+}

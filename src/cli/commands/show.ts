@@ -1,0 +1,124 @@
+import type { Command } from 'commander';
+import type { Instant } from '../../core/instants.ts';
+import { ALL_NODES, type TaskDefinition } from '../../core/task.ts';
+import { columnName, definitionSchema } from '../../core/task-schema.ts';
+import { openRegistry } from '../../runner/open-runner.ts';
+import { findTask } from '../../store/definitions.ts';
+import type { ActionOf } from '../command-list.ts';
+import type { Context } from '../context.ts';
+import { POLICY_FLAGS } from '../definition-flags.ts';
+import { fieldText, lastRunText, scheduleText, startText } from '../describe-task.ts';
+import { EXIT } from '../exit-codes.ts';
+import type { Output } from '../output.ts';
+import { withSession } from '../session.ts';
+import type { Column } from '../table.ts';
+import { taskJson } from '../task-json.ts';
+import { type StateView, type TaskView, viewTask } from '../task-view.ts';
+import { instantText } from '../times.ts';
+
+export function define(command: Command, actionOf: ActionOf): void {
+  command
+    .description('Show one task: its definition, its policies, and how it stands on each node.')
+    .argument('<name>', 'name of the task')
+    .action(actionOf(show));
+}
+
+function show(context: Context, name: string): Promise<number> {
+  const { output } = context;
+  return withSession(context, { readOnly: true }, async (session) => {
+    const stored = await findTask(session.store.path, name);
+    const registry = await openRegistry(session.config, context.io.cwd);
+    const view = await viewTask(context, session, stored, registry);
+    if (output.isJson) {
+      output.document(taskJson(view));
+    } else {
+      printTask(output, view, session.clock());
+    }
+    return EXIT.ok;
+  });
+}
+
+function printTask(output: Output, view: TaskView, now: Instant): void {
+  output.fields([
+    ...definitionFields(view),
+    ...policyFields(view),
+    ...view.faults.map(({ field, message }) => ['invalid', `${field}: ${message}`] as const),
+    ['last run', lastRunFields(view, now)],
+  ]);
+  if (view.states.length > 0) {
+    output.line('');
+    output.table(stateColumns(now), view.states);
+  }
+}
+
+type Field = readonly [label: string, value: string];
+
+const PLAIN_FIELDS = ['scope', 'nodes', 'ordering', 'tags'] as const;
+
+function definitionFields({ record }: TaskView): readonly Field[] {
+  const { fields } = record;
+  return [
+    ['name', String(fields.name)],
+    ['id', String(record.id)],
+    ['active', fieldText('active', fields.active)],
+    ['module', String(fields.module)],
+    ['options', optionLines(fields.options)],
+    ['schedule', scheduleText(record)],
+    ...PLAIN_FIELDS.map((field) => [field, fieldText(field, fields[field])] as const),
+    ['created', instantText(record.createdAt)],
+    ['changed', instantText(record.updatedAt)],
+  ];
+}
+
+function optionLines(options: unknown): string {
+  if (typeof options !== 'object' || options === null) {
+    return String(options);
+  }
+  const lines = Object.entries(options).map(([key, value]) => `${key} = ${JSON.stringify(value)}`);
+  return lines.length === 0 ? 'none' : lines.join('\n');
+}
+
+/** Every policy, with its default where it is another. */
+function policyFields({ record: { fields } }: TaskView): readonly Field[] {
+  return POLICY_FLAGS.map(({ field }) => {
+    const value = fields[field];
+    const text = fieldText(field, value);
+    const standard = defaultText(field);
+    return [columnName(field), text === standard ? text : `${text} (default: ${standard})`];
+  });
+}
+
+function defaultText(field: keyof TaskDefinition): string {
+  return fieldText(field, definitionSchema.shape[field].parse(undefined));
+}
+
+function lastRunFields({ lastRun }: TaskView, now: Instant): string {
+  if (lastRun === undefined) {
+    return 'none';
+  }
+  const message = lastRun.message === null ? '' : `: ${lastRun.message}`;
+  return `${lastRunText(lastRun, now)} on node ${JSON.stringify(lastRun.node)} (run ${lastRun.id})${message}`;
+}
+
+function stateColumns(now: Instant): readonly Column<StateView>[] {
+  const optional = (instant: Instant | null) => (instant === null ? '-' : instantText(instant));
+  return [
+    { title: 'NODE', value: ({ state }) => (state.scopeKey === ALL_NODES ? 'all' : state.scopeKey) },
+    { title: 'NEXT RUN', value: ({ nextAt }) => (nextAt === null ? '-' : startText(nextAt, now)) },
+    { title: 'HANDLED SLOT', value: ({ state }) => optional(state.handledSlot) },
+    { title: 'COUNTED FROM', value: ({ state }) => optional(state.countedFrom) },
+    { title: 'RETRY AT', value: ({ state }) => optional(state.retryAt) },
+    { title: 'FAILURES', value: ({ state }) => String(state.failures), align: 'right' },
+    {
+      title: 'STANDING',
+      value: standing,
+      color: ({ marks, state }) => (marks.length > 0 || state.fault !== null ? 'yellow' : undefined),
+    },
+  ];
+}
+
+function standing({ marks, state }: StateView): string {
+  const reason = state.terminatedReason === null ? '' : `: ${state.terminatedReason}`;
+  const words = marks.map((mark) => (mark === 'terminated' ? `${mark}${reason}` : mark));
+  return [...words, ...(state.fault === null ? [] : [`fault: ${state.fault}`])].join(', ') || 'waiting';
+}

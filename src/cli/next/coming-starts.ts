@@ -1,0 +1,68 @@
+import { nextSlotOf } from '../../core/due.ts';
+import type { Instant } from '../../core/instants.ts';
+import type { Schedule } from '../../core/schedule/schedule.ts';
+import type { TaskState } from '../../core/state.ts';
+
+/** Which of the coming instants are asked for: at most `count`, none after `until`. */
+export type Asked = {
+  readonly from: Instant;
+  readonly until: Instant | undefined;
+  readonly count: number;
+};
+
+/**
+ * The instants at which a task in this state starts, if every tick is on time: strictly after `from`, except that what is
+ * overdue then starts at `from` itself, however many slots that one run stands for.
+ */
+export function comingStarts(schedule: Schedule, state: TaskState, asked: Asked): readonly Instant[] {
+  const { from, until, count } = asked;
+  const starts = isOverdue(schedule, state, from) ? [from] : [];
+  let handledSlot = Math.max(state.handledSlot ?? Number.NEGATIVE_INFINITY, from);
+  let slot = nextSlotOf(schedule, { ...state, handledSlot });
+  // A pending attempt starts between slots; a newer slot would replace it.
+  if (state.retryAt !== null && state.retryAt > from && (slot === null || state.retryAt < slot)) {
+    starts.push(state.retryAt);
+  }
+  while (slot !== null && starts.length < count && (until === undefined || slot <= until)) {
+    starts.push(slot);
+    handledSlot = slot;
+    slot = nextSlotOf(schedule, { ...state, handledSlot });
+  }
+  return starts.filter((start) => until === undefined || start <= until).slice(0, count);
+}
+
+function isOverdue(schedule: Schedule, state: TaskState, from: Instant): boolean {
+  const slot = nextSlotOf(schedule, state);
+  return (slot !== null && slot <= from) || (state.retryAt !== null && state.retryAt <= from);
+}
+
+/** A state in which nothing has happened yet: it counts from the instant. */
+export function freshState(
+  countedFrom: Instant,
+  has: Partial<Pick<TaskState, 'firstSlot' | 'handledSlot' | 'scopeKey' | 'taskId'>> = {},
+): TaskState {
+  return {
+    taskId: 0,
+    scopeKey: '',
+    epoch: 0,
+    countedFrom,
+    firstSlot: null,
+    handledSlot: null,
+    repeatableUntil: null,
+    nextSlot: null,
+    earliestStart: 'decide-anew',
+    attempt: 0,
+    retryAt: null,
+    failures: 0,
+    firstFailureAt: null,
+    fault: null,
+    lastRunToken: null,
+    lastStatus: null,
+    lastStartedAt: null,
+    lastEndedAt: null,
+    terminatedAt: null,
+    terminatedReason: null,
+    moduleState: null,
+    ...has,
+  };
+}

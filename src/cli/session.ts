@@ -1,0 +1,74 @@
+import type { Config } from '../config/config.ts';
+import { type Clock, startClock } from '../runner/clock.ts';
+import { openRunner } from '../runner/open-runner.ts';
+import type { Runner } from '../runner/runner.ts';
+import { type OpenedStore, openStore } from '../store/open.ts';
+import type { Context } from './context.ts';
+import { programVersion } from './version.ts';
+
+/** A configuration and the open database that it names, for the length of one command. */
+export type Session = {
+  readonly config: Config;
+  readonly store: OpenedStore;
+  /** The database's clock; a SQLite database has the machine's. */
+  readonly clock: Clock;
+};
+
+export type SessionOptions = {
+  /** As which node the command acts. */
+  readonly node?: string | undefined;
+  /** Refuse every write, and create nothing. */
+  readonly readOnly?: boolean;
+  /** Say nothing when the database had to be created. */
+  readonly quiet?: boolean;
+};
+
+/**
+ * Opens the configured database, creating and migrating it where it is the embedded one, runs `work` with it, and closes
+ * it whatever happens.
+ *
+ * @throws ConfigError, DatabaseError, SchemaError
+ */
+export async function withSession<T>(
+  context: Context,
+  options: SessionOptions,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const config = await context.loadConfig({ node: options.node });
+  const readOnly = options.readOnly === true;
+  const store = await openStore(config.database.path, {
+    create: !readOnly,
+    createFolder: config.database.origin === 'default',
+    readOnly,
+    migrate: !readOnly,
+    onCreated: (path) => {
+      if (options.quiet !== true) {
+        context.output.note(`created the database ${path}`);
+      }
+    },
+  });
+  try {
+    return await work({ config, store, clock: startClock(context.io.now()) });
+  } finally {
+    await store.driver.close();
+  }
+}
+
+/** The runner of a session. `cancel` is aborted when the process is told to end. */
+export function runnerOf(
+  { io }: Context,
+  { config, store, clock }: Session,
+  { cancel, onEvent }: Pick<Runner, 'cancel' | 'onEvent'>,
+): Runner {
+  return openRunner({
+    config,
+    store,
+    clock,
+    cancel,
+    onEvent,
+    env: io.env,
+    cwd: io.cwd,
+    hostName: io.hostName,
+    version: programVersion(),
+  });
+}

@@ -1,0 +1,61 @@
+import { type Instant, toShortText } from '../core/instants.ts';
+import type { Run } from '../store/rows.ts';
+import type { StateView, TaskView } from './task-view.ts';
+
+/** A task as `--json` prints it: its definition, what is wrong with it, its states and its last run. */
+export function taskJson({ record, faults, states, nextAt, lastRun }: TaskView) {
+  return {
+    id: record.id,
+    ...record.fields,
+    createdAt: toShortText(record.createdAt),
+    updatedAt: toShortText(record.updatedAt),
+    faults,
+    nextAt: instantJson(nextAt),
+    states: states.map(stateJson),
+    lastRun: lastRun === undefined ? null : runJson(lastRun),
+  };
+}
+
+function stateJson({ state, liveRuns, marks, nextAt, isDue }: StateView) {
+  return {
+    scopeKey: state.scopeKey,
+    countedFrom: toShortText(state.countedFrom),
+    handledSlot: instantJson(state.handledSlot),
+    nextAt: instantJson(nextAt),
+    isDue,
+    marks,
+    liveRuns,
+    attempt: state.attempt,
+    retryAt: instantJson(state.retryAt),
+    failures: state.failures,
+    firstFailureAt: instantJson(state.firstFailureAt),
+    fault: state.fault,
+    lastStatus: state.lastStatus,
+    lastStartedAt: instantJson(state.lastStartedAt),
+    lastEndedAt: instantJson(state.lastEndedAt),
+    terminatedAt: instantJson(state.terminatedAt),
+    terminatedReason: state.terminatedReason,
+  };
+}
+
+function runJson(run: Run) {
+  return {
+    run: run.id,
+    node: run.node,
+    trigger: run.trigger,
+    slotAt: instantJson(run.slot),
+    missed: Math.max(0, run.slotCount - 1),
+    attempt: run.attempt,
+    status: run.status,
+    reason: run.reason,
+    message: run.message,
+    startedAt: instantJson(run.startedAt),
+    endedAt: instantJson(run.endedAt),
+    durationMs: run.durationMs,
+    exitCode: run.exitCode,
+  };
+}
+
+function instantJson(instant: Instant | null): string | null {
+  return instant === null ? null : toShortText(instant);
+}
