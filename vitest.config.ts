@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
+    globalSetup: 'test/support/build-program.ts',
     projects: [
       {
         extends: true,
@@ -19,7 +20,6 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: ['test/processes/**/*.test.ts'],
-          globalSetup: 'test/support/build-program.ts',
           testTimeout: 120_000,
           // After the units, so that whole processes have the machine for themselves.
           sequence: { groupOrder: 1 },

@@ -1,43 +1,42 @@
-import { build } from 'esbuild';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
+import { packageRoot } from '../../src/store/package-root.ts';
 
-/** The modules that are loaded as soon as `entry` is, by the paths and names under which they are imported. */
-async function loadedWith(entry: string): Promise<string[]> {
-  const { metafile } = await build({
-    entryPoints: [entry],
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    packages: 'external',
-    external: ['*/run-scheduled.ts'],
-    metafile: true,
-    write: false,
-    outdir: 'unwritten',
-  });
-  const loaded = new Set([entry]);
-  for (const path of loaded) {
-    const imports = metafile.inputs[path]?.imports ?? [];
-    for (const { path: imported } of imports.filter(({ kind }) => kind === 'import-statement')) {
-      loaded.add(imported);
+const IMPORT = /^(?:import|export) (?:.*? from )?"([^"]+)";$/gm;
+const SOURCE = /^\/\/(?:#region)? ((?:src|node_modules)\/.+)$/gm;
+
+type Loaded = { readonly sources: readonly string[]; readonly packages: readonly string[] };
+
+/** What is loaded as soon as a file of the bundle is: sources of this project, and packages. */
+function loadedWith(file: string): Loaded {
+  const files = new Set([join(packageRoot(), 'dist', file)]);
+  const sources: string[] = [];
+  const packages = new Set<string>();
+  for (const path of files) {
+    const code = readFileSync(path, 'utf8');
+    sources.push(...[...code.matchAll(SOURCE)].map(([, source]) => String(source)));
+    for (const [, imported] of code.matchAll(IMPORT)) {
+      if (imported?.startsWith('.') === true) {
+        files.add(join(dirname(path), imported));
+      } else if (imported?.startsWith('node:') === false) {
+        packages.add(imported);
+      }
     }
   }
-  return [...loaded];
+  return { sources, packages: [...packages] };
 }
 
-test('the way to a tick loads no package, and neither the schema nor the program', async () => {
-  const loaded = await loadedWith('src/cli/main.ts');
-  expect(loaded).toContain('src/config/sources.ts');
-  expect(loaded.filter((path) => !path.startsWith('src/') && !path.startsWith('node:'))).toEqual([]);
-  expect(loaded).not.toContain('src/config/schema.ts');
-  expect(loaded).not.toContain('src/cli/program.ts');
+test('a tick with nothing due loads one package, the driver of its database', () => {
+  const { sources, packages } = loadedWith('main.js');
+  expect(sources).toContain('src/cli/main.ts');
+  expect(sources).toContain('src/runner/tick.ts');
+  expect(packages).toEqual(['better-sqlite3']);
 });
 
-test('an idle tick loads one package, the driver of its database, and nothing that only a due task needs', async () => {
-  const loaded = await loadedWith('src/cli/commands/run-scheduled.ts');
-  expect(loaded).toContain('src/runner/tick.ts');
-  const packages = loaded.filter((path) => !path.startsWith('src/') && !path.startsWith('node:'));
-  expect(packages).toEqual(['better-sqlite3']);
+test('a tick with nothing due loads nothing of what only a due task, a file or another command needs', () => {
+  const { sources } = loadedWith('main.js');
   const unneeded =
-    /^src\/(core\/(zone|due|task-schema|schedule\/)|store\/(knex|migrate|definitions|prune|finish|claim)|modules\/|runner\/(pass|replay|recovery|preview|run-task|handle-state))/;
-  expect(loaded.filter((path) => unneeded.test(path))).toEqual([]);
+    /node_modules|src\/(config\/schema|cli\/program|core\/(zone|due|task-schema|schedule\/)|store\/(knex|migrate|definitions|prune|finish|claim)|modules\/|runner\/(pass|replay|recovery|preview|run-task|handle-state))/;
+  expect(sources.filter((source) => unneeded.test(source))).toEqual([]);
 });

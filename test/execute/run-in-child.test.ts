@@ -2,20 +2,17 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { JsonValue } from '../../src/core/json.ts';
 import { execute } from '../../src/execute/execute.ts';
 import type { ExecutionRequest } from '../../src/execute/execution.ts';
 import { packageRoot } from '../../src/store/package-root.ts';
-import { ensureBuilt } from '../support/build.ts';
 import { processesOf, requestWith } from '../support/execution.ts';
 
 const FIXTURES = join(packageRoot(), 'test', 'support', 'fixtures');
 
 // Each of these starts processes of Node, which take their time on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
-beforeAll(ensureBuilt);
 
 afterEach(() => {
   vi.unstubAllEnvs();

@@ -1,19 +1,16 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { JsonValue } from '../../src/core/json.ts';
 import { execute } from '../../src/execute/execute.ts';
 import { packageRoot } from '../../src/store/package-root.ts';
-import { ensureBuilt } from '../support/build.ts';
 import { requestWith } from '../support/execution.ts';
 
 const EXAMPLES = join(packageRoot(), 'examples', 'modules');
 
 // Each of these starts processes of Node, which take their time on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
-beforeAll(ensureBuilt);
 
 function runExample(id: string, name: string, options: JsonValue, state?: JsonValue) {
   const module = { kind: 'foreign', id, file: join(EXAMPLES, name) } as const;

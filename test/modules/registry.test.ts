@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
 import { createInspector } from '../../src/execute/inspector.ts';
 import type { Inspector } from '../../src/modules/description.ts';
@@ -9,7 +9,6 @@ import { createDescriptionCache } from '../../src/modules/description-cache.ts';
 import { createRegistry, type Registry, type RegistrySettings } from '../../src/modules/registry.ts';
 import { defineShippedModule } from '../../src/modules/shipped-module.ts';
 import { packageRoot } from '../../src/store/package-root.ts';
-import { ensureBuilt } from '../support/build.ts';
 
 const inspector = createInspector({ limitMs: 20_000, node: 'node-a' });
 const FIXTURES = join(packageRoot(), 'test', 'support', 'fixtures');
@@ -17,8 +16,6 @@ const worlds: string[] = [];
 
 // Each of these starts processes of Node, which take their time on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
-beforeAll(ensureBuilt);
 
 afterEach(() => {
   for (const world of worlds.splice(0)) {

@@ -3,7 +3,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/store/package-root.ts';
 
-/** Builds the program that the process tests call, unless that was done since its sources last changed. */
+/** Builds the program that tests start as a process, unless that was done since its sources last changed. */
 export function setup(): void {
   const root = packageRoot();
   if (modifiedMs(join(root, 'dist', 'main.js')) < newestMs(join(root, 'src'))) {
