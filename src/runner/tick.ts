@@ -43,16 +43,19 @@ export async function runTick(runner: Runner, options: TickOptions): Promise<Tic
     notRun: pass.notRun,
     idleForSeconds: await idleSeconds(runner, tickAt),
   };
-  await endTick(
-    runner.driver,
-    { node: runner.node.name, tickNo: begun.tickNo },
-    {
-      endedAt: runner.clock(),
-      started: pass.runs.length,
-      failed: report.runs.filter(failedForGood).length,
-      exitCode: exitCodeOf(report),
-    },
-  );
+  // A database that did not take a result is not waited for once more.
+  if (!report.runs.some(({ spooled }) => spooled)) {
+    await endTick(
+      runner.driver,
+      { node: runner.node.name, tickNo: begun.tickNo },
+      {
+        endedAt: runner.clock(),
+        started: pass.runs.length,
+        failed: report.runs.filter(failedForGood).length,
+        exitCode: exitCodeOf(report),
+      },
+    );
+  }
   return report;
 }
 

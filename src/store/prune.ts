@@ -1,6 +1,6 @@
-import { DAY_MS, type Instant, toText } from '../core/instants.ts';
+import { DAY_MS, HOUR_MS, type Instant, toText } from '../core/instants.ts';
 import type { Driver } from './driver.ts';
-import { numberOf } from './rows.ts';
+import { instantOf, numberOf } from './rows.ts';
 
 /** How much history may stay. Null is no limit of that kind. */
 export type HistoryLimits = {
@@ -9,7 +9,21 @@ export type HistoryLimits = {
   readonly maxBytes: number | null;
 };
 
-export type Pruned = { readonly runs: number; readonly ticks: number; readonly auditEntries: number };
+export type Pruned = {
+  readonly runs: number;
+  readonly ticks: number;
+  readonly auditEntries: number;
+  /** Nothing was deleted for its age: the clock says that no tick came for long, and it may be wrong. */
+  readonly ageLeftOut: boolean;
+};
+
+/**
+ * After a gap like this between two ticks, history is not deleted by its age: a clock that is years ahead for one tick
+ * would take all of it. If the gap was real, the next pruning deletes what is old.
+ */
+const LONG_GAP_MS = 2 * DAY_MS;
+/** Ticks this recent belong to the call that prunes. */
+const RECENT_MS = HOUR_MS;
 
 /** What {@link prune} works with: `signal` stops it between two batches. */
 export type PruneRequest = {
@@ -25,26 +39,40 @@ export type PruneRequest = {
  * was deleted never runs again: the states remember what has been handled.
  */
 export async function pruneHistory(driver: Driver, request: PruneRequest): Promise<Pruned> {
+  const ageLeftOut = request.limits.maxAgeDays !== null && (await isAfterLongGap(driver, request.now));
+  const byAge = ageLeftOut ? { runs: 0, ticks: 0, auditEntries: 0 } : await pruneByAge(driver, request);
+  const firstKept = await firstRunToKeep(driver, request.limits);
+  const further =
+    firstKept === null
+      ? 0
+      : await deleteInBatches(driver, request, 'periodic_run', {
+          sql: 'id < ? AND live_node IS NULL',
+          values: [firstKept],
+        });
+  return { ...byAge, runs: byAge.runs + further, ageLeftOut };
+}
+
+async function isAfterLongGap(driver: Driver, now: Instant): Promise<boolean> {
+  const [row] = await driver.all('SELECT max(started_at) AS at FROM periodic_tick WHERE started_at < ?', [
+    toText(now - RECENT_MS),
+  ]);
+  const last = instantOf(row?.['at']);
+  return last !== null && now - last > LONG_GAP_MS;
+}
+
+async function pruneByAge(driver: Driver, request: PruneRequest): Promise<Omit<Pruned, 'ageLeftOut'>> {
   const { limits, now } = request;
-  const oldest = limits.maxAgeDays === null ? null : toText(now - limits.maxAgeDays * DAY_MS);
-  let runs = 0;
-  let ticks = 0;
-  let auditEntries = 0;
-  if (oldest !== null) {
-    const old = (table: HistoryTable, column: string, live: string) =>
-      deleteInBatches(driver, request, table, { sql: `${column} < ?${live}`, values: [oldest] });
-    runs += await old('periodic_run', 'created_at', ' AND live_node IS NULL');
-    ticks += await old('periodic_tick', 'started_at', '');
-    auditEntries += await old('periodic_audit', 'changed_at', '');
+  if (limits.maxAgeDays === null) {
+    return { runs: 0, ticks: 0, auditEntries: 0 };
   }
-  const firstKept = await firstRunToKeep(driver, limits);
-  if (firstKept !== null) {
-    runs += await deleteInBatches(driver, request, 'periodic_run', {
-      sql: 'id < ? AND live_node IS NULL',
-      values: [firstKept],
-    });
-  }
-  return { runs, ticks, auditEntries };
+  const oldest = toText(now - limits.maxAgeDays * DAY_MS);
+  const deleteOld = (table: HistoryTable, sql: string) =>
+    deleteInBatches(driver, request, table, { sql, values: [oldest] });
+  return {
+    runs: await deleteOld('periodic_run', 'created_at < ? AND live_node IS NULL'),
+    ticks: await deleteOld('periodic_tick', 'started_at < ?'),
+    auditEntries: await deleteOld('periodic_audit', 'changed_at < ?'),
+  };
 }
 
 /** The least id of the newest runs that fit the limits of count and bytes; null when all fit. */

@@ -47,7 +47,7 @@ type Flags = {
   readonly reverse?: boolean;
 };
 
-async function showHistory(context: Context, task: string | undefined, flags: Flags): Promise<number> {
+function showHistory(context: Context, task: string | undefined, flags: Flags): Promise<number> {
   return withSession(context, { readOnly: true }, async ({ store, clock }) => {
     const filter = filterOf(task, flags, clock());
     const newest = await listRuns(store.path, filter);

@@ -20,7 +20,7 @@ export function define(command: Command, actionOf: ActionOf): void {
 
 type Flags = { readonly raw?: boolean };
 
-async function showOutput(context: Context, run: string, { raw }: Flags): Promise<number> {
+function showOutput(context: Context, run: string, { raw }: Flags): Promise<number> {
   const id = countValue('output', run, { min: 1, max: Number.MAX_SAFE_INTEGER });
   return withSession(context, { readOnly: true }, async ({ store }) => {
     const found = await findRunById(store.path, id);

@@ -35,7 +35,7 @@ type Flags = { readonly maxAgeDays?: string; readonly maxRuns?: string; readonly
 /** Only what a flag gives: null where it lifts a limit. */
 type GivenLimits = Partial<HistoryLimits>;
 
-async function prune(context: Context, flags: Flags): Promise<number> {
+function prune(context: Context, flags: Flags): Promise<number> {
   const given = readFlags(flags);
   return withEndSignals((signals) =>
     withSession(context, {}, async ({ store, clock }) => {
@@ -98,6 +98,9 @@ async function usualRequest(
 }
 
 function tell({ output }: Context, limits: HistoryLimits, pruned: Pruned): void {
+  if (pruned.ageLeftOut) {
+    output.note('deleted nothing for its age: by the clock there was no tick for days, which may be wrong');
+  }
   if (output.isJson) {
     output.document({ limits, deleted: pruned });
     return;

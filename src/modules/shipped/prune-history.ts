@@ -38,6 +38,11 @@ export const pruneHistoryModule = defineShippedModule({
       batchSize: options.batch_size,
       signal: context.signal,
     });
+    if (pruned.ageLeftOut) {
+      context.log.warn(
+        'deleted nothing for its age: by the clock there was no tick for days, which may be wrong',
+      );
+    }
     context.log.info(
       `deleted ${pruned.runs} runs, ${pruned.ticks} ticks and ${pruned.auditEntries} audit entries`,
     );

@@ -1,0 +1,117 @@
+import { expect, onTestFinished, test } from 'vitest';
+import { DAY_MS, type Instant, toText } from '../../src/core/instants.ts';
+import type { Driver } from '../../src/store/driver.ts';
+import { type HistoryLimits, pruneHistory } from '../../src/store/prune.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
+import { openVirtualDatabase } from '../support/virtual-database.ts';
+
+const NOW = Date.parse('2026-11-21T05:00:00.000Z');
+const NO_LIMITS: HistoryLimits = { maxAgeDays: null, maxRuns: null, maxBytes: null };
+
+async function openDatabase(): Promise<Driver> {
+  const { path } = await openVirtualDatabase();
+  const driver = await openSqlite(path, { create: false });
+  onTestFinished(() => driver.close());
+  return driver;
+}
+
+/** Runs that were created so many days ago, oldest first, with ids from 1. */
+async function addRuns(driver: Driver, ages: readonly number[], { output = '', live = false } = {}) {
+  for (const age of ages) {
+    await driver.run(
+      `INSERT INTO periodic_run (token, task_id, task_name, module, scope_key, node, live_node, trigger_kind, status,
+         created_at, output) VALUES (?, 1, 'old', 'command', 'alpha', 'alpha', ?, 'manual', ?, ?, ?)`,
+      [
+        `token-${age}`,
+        live ? 'alpha' : null,
+        live ? 'running' : 'succeeded',
+        toText(NOW - age * DAY_MS),
+        output,
+      ],
+    );
+  }
+}
+
+async function addTick(driver: Driver, number: number, at: Instant) {
+  await driver.run(
+    `INSERT INTO periodic_tick (node, tick_no, tick_at, started_at) VALUES ('alpha', ?, ?, ?)`,
+    [number, toText(at), toText(at)],
+  );
+}
+
+async function agesLeft(driver: Driver): Promise<number[]> {
+  const rows = await driver.all('SELECT created_at FROM periodic_run ORDER BY id');
+  return rows.map((row) => (NOW - Date.parse(String(row['created_at']))) / DAY_MS);
+}
+
+function prune(
+  driver: Driver,
+  limits: Partial<HistoryLimits>,
+  now = NOW,
+  signal = new AbortController().signal,
+) {
+  return pruneHistory(driver, { limits: { ...NO_LIMITS, ...limits }, batchSize: 2, now, signal });
+}
+
+test('what is older than the age goes, in batches, with its ticks and audit entries', async () => {
+  const driver = await openDatabase();
+  await driver.run('DELETE FROM periodic_audit');
+  await addRuns(driver, [200, 150, 120, 95, 91, 89, 1]);
+  await addTick(driver, 1, NOW - 100 * DAY_MS);
+  await addTick(driver, 2, NOW - DAY_MS);
+  expect(await prune(driver, { maxAgeDays: 90 })).toEqual({
+    runs: 5,
+    ticks: 1,
+    auditEntries: 0,
+    ageLeftOut: false,
+  });
+  expect(await agesLeft(driver)).toEqual([89, 1]);
+});
+
+test('the newest runs that the count allows stay', async () => {
+  const driver = await openDatabase();
+  await addRuns(driver, [5, 4, 3, 2, 1]);
+  expect(await prune(driver, { maxRuns: 2 })).toMatchObject({ runs: 3 });
+  expect(await agesLeft(driver)).toEqual([2, 1]);
+});
+
+test('the newest runs that the bytes allow stay', async () => {
+  const driver = await openDatabase();
+  await addRuns(driver, [4, 3, 2, 1], { output: 'x'.repeat(10_000) });
+  expect(await prune(driver, { maxBytes: 25_000 })).toMatchObject({ runs: 2 });
+  expect(await agesLeft(driver)).toEqual([2, 1]);
+});
+
+test('a live run stays, whatever its age', async () => {
+  const driver = await openDatabase();
+  await addRuns(driver, [300], { live: true });
+  await addRuns(driver, [200, 1]);
+  expect(await prune(driver, { maxAgeDays: 90, maxRuns: 1 })).toMatchObject({ runs: 1 });
+  expect(await agesLeft(driver)).toEqual([300, 1]);
+});
+
+test('nothing goes where no limit is set', async () => {
+  const driver = await openDatabase();
+  await addRuns(driver, [1_000]);
+  expect(await prune(driver, {})).toMatchObject({ runs: 0 });
+});
+
+test('a clock that is ten years ahead for one tick deletes nothing for its age', async () => {
+  const driver = await openDatabase();
+  await addRuns(driver, [3, 2, 1]);
+  await addTick(driver, 1, NOW);
+  const ahead = NOW + 3_653 * DAY_MS;
+  await addTick(driver, 2, ahead);
+  expect(await prune(driver, { maxAgeDays: 90 }, ahead)).toEqual({
+    runs: 0,
+    ticks: 0,
+    auditEntries: 0,
+    ageLeftOut: true,
+  });
+});
+
+test('an aborted pruning stops before the next batch', async () => {
+  const driver = await openDatabase();
+  await addRuns(driver, [200, 150]);
+  expect(await prune(driver, { maxAgeDays: 90 }, NOW, AbortSignal.abort())).toMatchObject({ runs: 0 });
+});
