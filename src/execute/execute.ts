@@ -1,3 +1,4 @@
+import { once } from '../core/once.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { messageOfCancel } from '../core/outcome.ts';
 import type { ExecutionRequest, ExecutionResult } from './execution.ts';
@@ -18,6 +19,10 @@ export async function execute(request: ExecutionRequest): Promise<ExecutionResul
 }
 
 // Each place is loaded when a task is to run there: a tick whose tasks run in the runner starts no process.
+const loadInRunner = once(() => import('./run-in-runner.ts'));
+const loadCommand = once(() => import('./run-command.ts'));
+const loadInChild = once(() => import('./run-in-child.ts'));
+
 async function runModule(request: ExecutionRequest, capture: OutputCapture): Promise<ModuleEnd> {
   if (request.cancel.aborted) {
     return { outcome: cancelledBeforeStart(request.cancel) };
@@ -26,15 +31,15 @@ async function runModule(request: ExecutionRequest, capture: OutputCapture): Pro
   try {
     switch (module.kind) {
       case 'shipped': {
-        const { runInRunner } = await import('./run-in-runner.ts');
+        const { runInRunner } = await loadInRunner();
         return await runInRunner(module.load, request, capture);
       }
       case 'command': {
-        const { runCommand } = await import('./run-command.ts');
+        const { runCommand } = await loadCommand();
         return { outcome: await runCommand(request, capture) };
       }
       case 'foreign': {
-        const { runInChild } = await import('./run-in-child.ts');
+        const { runInChild } = await loadInChild();
         return await runInChild(module, request, capture);
       }
       case 'fault':

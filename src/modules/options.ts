@@ -2,6 +2,7 @@ import type { $ZodIssue, $ZodType } from 'zod/v4/core';
 import { didYouMean } from '../config/near-miss.ts';
 import type { Fault } from '../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
+import { once } from '../core/once.ts';
 
 /** One option of a module, as help texts and forms show it. */
 export type OptionField = {
@@ -15,6 +16,8 @@ export type OptionField = {
   /** A secret's value is never printed: the schema says so with `.meta({ secret: true })`. */
   readonly secret: boolean;
 };
+
+const loadZod = once(() => import('./zod-core.ts'));
 
 export type CheckedOptions =
   | { readonly kind: 'valid'; readonly options: unknown }
@@ -30,7 +33,7 @@ export async function parseOptions(schema: $ZodType | undefined, value: unknown)
     const faults = faultsOfUnknownKeys(Object.keys(Object(given)), [], 'options');
     return faults.length === 0 ? { kind: 'valid', options: {} } : { kind: 'invalid', faults };
   }
-  const { safeParseAsync } = await import('./zod-core.ts');
+  const { safeParseAsync } = await loadZod();
   const parsed = await safeParseAsync(schema, given, { reportInput: true });
   if (parsed.success) {
     return { kind: 'valid', options: parsed.data };
@@ -44,7 +47,7 @@ export async function describeOptions(schema: $ZodType | undefined): Promise<rea
   if (schema === undefined) {
     return [];
   }
-  const { toJSONSchema } = await import('./zod-core.ts');
+  const { toJSONSchema } = await loadZod();
   const described: unknown = toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
   if (!isJsonObject(described) || !isJsonObject(described['properties'])) {
     return [];

@@ -2,10 +2,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { localTimezone } from '../config/local-zone.ts';
+import { once } from '../core/once.ts';
 import { processIdentity, processStartTime } from '../execute/processes.ts';
 import type { Inspector } from '../modules/description.ts';
 import type { DescriptionCache } from '../modules/description-cache.ts';
 import type { Registry } from '../modules/registry.ts';
+import type { HistoryService } from '../modules/shipped/prune-history.ts';
+import type { Driver } from '../store/driver.ts';
 import type { OpenedStore } from '../store/open.ts';
 import { packageRoot } from '../store/package-root.ts';
 import type { Clock } from './clock.ts';
@@ -31,7 +34,6 @@ const LOAD_LIMIT_MS = 30_000;
 export function openRunner(settings: RunnerSettings): Runner {
   const { config, store, clock, env } = settings;
   const identity = processIdentity();
-  let registry: Promise<Registry> | undefined;
   return {
     driver: store.driver,
     node: {
@@ -47,22 +49,17 @@ export function openRunner(settings: RunnerSettings): Runner {
     settings: config,
     clock,
     spool: openSpool(spoolFolders(config.stateDirectory), store.schema.databaseId),
-    registry: () => {
-      registry ??= openRegistry(config, settings.cwd);
-      return registry;
-    },
-    services: {
-      history: {
-        prune: async (
-          request: Omit<Parameters<typeof import('../store/prune.ts').pruneHistory>[1], 'now'>,
-        ) => {
-          const { pruneHistory } = await import('../store/prune.ts');
-          return pruneHistory(store.driver, { ...request, now: clock() });
-        },
-      },
-    },
+    registry: once(() => openRegistry(config, settings.cwd)),
+    services: { history: historyService(store.driver, clock) },
     cancel: settings.cancel,
     onEvent: settings.onEvent,
+  };
+}
+
+function historyService(driver: Driver, clock: Clock): HistoryService {
+  const load = once(() => import('../store/prune.ts'));
+  return {
+    prune: async (request) => (await load()).pruneHistory(driver, { ...request, now: clock() }),
   };
 }
 
@@ -80,8 +77,9 @@ export async function openRegistry(config: Config, cwd: string): Promise<Registr
 // Only foreign modules need these two.
 
 function lazyInspector(node: string): Inspector {
-  const load = async () =>
-    (await import('../execute/inspector.ts')).createInspector({ limitMs: LOAD_LIMIT_MS, node });
+  const load = once(async () =>
+    (await import('../execute/inspector.ts')).createInspector({ limitMs: LOAD_LIMIT_MS, node }),
+  );
   return {
     describe: async (file) => (await load()).describe(file),
     check: async (file, id, options) => (await load()).check(file, id, options),
@@ -89,8 +87,9 @@ function lazyInspector(node: string): Inspector {
 }
 
 function lazyCache(stateDirectory: string): DescriptionCache {
-  const load = async () =>
-    (await import('../modules/description-cache.ts')).createDescriptionCache(stateDirectory);
+  const load = once(async () =>
+    (await import('../modules/description-cache.ts')).createDescriptionCache(stateDirectory),
+  );
   return {
     find: async (fileHash) => (await load()).find(fileHash),
     keep: async (fileHash, modules) => (await load()).keep(fileHash, modules),

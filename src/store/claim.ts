@@ -220,6 +220,7 @@ async function insertRun(statements: Statements, row: Readonly<Record<string, Sq
 }
 
 function startedRow(run: NewRun): Record<string, SqlValue> {
+  const startedAt = toText(run.startedAt);
   return {
     ...identityRow(run),
     ...slotRow(run.slots),
@@ -229,8 +230,8 @@ function startedRow(run: NewRun): Record<string, SqlValue> {
     status: 'running',
     reason: run.reason,
     message: run.message,
-    created_at: toText(run.startedAt),
-    started_at: toText(run.startedAt),
+    created_at: startedAt,
+    started_at: startedAt,
     deadline_at: instantText(run.deadlineAt),
     machine_id: run.runner.machineId,
     boot_id: run.runner.bootId,
