@@ -19,15 +19,14 @@ type Flags = { readonly status?: boolean };
 
 async function migrate(context: Context, { status }: Flags): Promise<number> {
   const config = await context.loadConfig();
-  await (status === true ? showStatus(context, config) : bringUpToDate(context, config));
-  return EXIT.ok;
+  return await (status === true ? showStatus(context, config) : bringUpToDate(context, config));
 }
 
 /**
  * A database that this program may work with but knows less of than its writer is left alone; one that it may not work
  * with is refused when it is opened.
  */
-async function bringUpToDate({ output }: Context, { database }: Config): Promise<void> {
+async function bringUpToDate({ output }: Context, { database }: Config): Promise<number> {
   const { path } = database;
   const before = await schemaOf(path, {
     create: true,
@@ -40,17 +39,20 @@ async function bringUpToDate({ output }: Context, { database }: Config): Promise
   const { version } = store.schema;
   if (output.isJson) {
     output.document({ database: path, version, ran });
-    return;
+    return EXIT.ok;
   }
   for (const name of ran) {
     output.line(`ran ${name}`);
   }
   output.line(`the schema has version ${version}${ran.length === 0 ? ': nothing to do' : ''}`);
+  return EXIT.ok;
 }
 
-async function showStatus({ output }: Context, { database }: Config): Promise<void> {
+/** Tells of any schema, and with its exit code whether this program is too old for it. */
+async function showStatus({ output }: Context, { database }: Config): Promise<number> {
   const { path } = database;
-  const schema = await schemaOf(path, { create: false });
+  const createFolder = database.origin === 'default';
+  const schema = await schemaOf(path, { create: false, createFolder, readOnly: true });
   const migrations = await migrationStatus(path);
   if (output.isJson) {
     output.document({
@@ -60,14 +62,16 @@ async function showStatus({ output }: Context, { database }: Config): Promise<vo
       programVersion: SCHEMA_VERSION,
       ...migrations,
     });
-    return;
+  } else {
+    output.fields([
+      ['database', path],
+      ['its schema', schemaText(schema)],
+      ['this program', `version ${SCHEMA_VERSION}`],
+    ]);
+    output.line('');
+    output.table(COLUMNS, linesOf(migrations));
   }
-  output.fields([
-    ['database', path],
-    ['its schema', schemaText(schema)],
-    ['this program', `version ${SCHEMA_VERSION}`],
-  ]);
-  output.table(COLUMNS, linesOf(migrations));
+  return schema !== null && schema.oldestVersion > SCHEMA_VERSION ? EXIT.schema : EXIT.ok;
 }
 
 async function schemaOf(path: string, options: Parameters<typeof openSqlite>[1]): Promise<SchemaInfo | null> {

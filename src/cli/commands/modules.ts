@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { didYouMean } from '../../config/near-miss.ts';
-import { NotFoundError } from '../../core/errors.ts';
+import { NotFoundError, UsageError } from '../../core/errors.ts';
 import type { OptionField } from '../../modules/options.ts';
 import type { ModuleEntry, ModuleListing } from '../../modules/registry.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
@@ -11,7 +11,10 @@ import type { Output } from '../output.ts';
 import type { Column } from '../table.ts';
 
 export function define(command: Command, actionOf: ActionOf): void {
-  command.description('List the task modules that tasks may name.').action(actionOf(listModules));
+  command
+    .description('List the task modules that tasks may name.')
+    .allowExcessArguments()
+    .action(actionOf(listModules));
   command
     .command('show')
     .description('Print the options of a module.')
@@ -19,7 +22,17 @@ export function define(command: Command, actionOf: ActionOf): void {
     .action(actionOf(showModule));
 }
 
-async function listModules(context: Context): Promise<number> {
+async function listModules(
+  context: Context,
+  _flags: unknown,
+  { args }: Pick<Command, 'args'>,
+): Promise<number> {
+  const [word] = args;
+  if (word !== undefined) {
+    throw new UsageError(
+      `modules: expected "show" or nothing, got ${JSON.stringify(word)}${didYouMean(word, ['show'])}`,
+    );
+  }
   const { modules, faults } = await listing(context);
   const { output } = context;
   if (output.isJson) {

@@ -79,10 +79,20 @@ async function answersTo(
     throw new UsageError('next: expected either tasks or one of --cron and --every, got both');
   }
   if (typed !== undefined) {
+    if (flags.node !== undefined) {
+      throw new UsageError(
+        'next: expected --node with tasks, got it with a schedule, which belongs to no node',
+      );
+    }
     return [await answerOfText(context, typed, question)];
   }
   if (names.length === 0) {
     throw new UsageError('next: expected a task, --cron or --every, got none of them');
+  }
+  if (flags.timezone !== undefined) {
+    throw new UsageError(
+      'next: expected --timezone with --cron, got it with a task, which has a zone of its own',
+    );
   }
   const { answersOfTasks } = await import('../next/of-tasks.ts');
   return answersOfTasks(context, { names, node: flags.node }, question);
@@ -115,8 +125,8 @@ function print(
   now: Instant,
 ): void {
   const subject = task === null ? '' : `task ${JSON.stringify(task)}: `;
-  const zone = kind === 'cron' ? ` in ${timezone}` : '';
-  output.line(printable(`${subject}${kind} ${schedule}${zone}`));
+  const zone = kind === 'cron' && timezone !== '' ? ` in ${timezone}` : '';
+  output.line(printable(`${subject}${`${kind} ${schedule}`.trimEnd()}${zone}`));
   for (const remark of remarks) {
     output.line(`  ${printable(remark)}`);
   }

@@ -54,9 +54,11 @@ function prune(context: Context, flags: Flags): Promise<number> {
 
 function readFlags({ maxAgeDays, maxRuns, maxBytes }: Flags): GivenLimits {
   return {
-    ...(maxAgeDays === undefined ? {} : { maxAgeDays: limitValue('--max-age-days', maxAgeDays, MAX_AGE) }),
-    ...(maxRuns === undefined ? {} : { maxRuns: limitValue('--max-runs', maxRuns, MOST) }),
-    ...(maxBytes === undefined ? {} : { maxBytes: bytesValue('--max-bytes', maxBytes) }),
+    ...(maxAgeDays === undefined
+      ? {}
+      : { maxAgeDays: limitValue('prune: --max-age-days', maxAgeDays, MAX_AGE) }),
+    ...(maxRuns === undefined ? {} : { maxRuns: limitValue('prune: --max-runs', maxRuns, MOST) }),
+    ...(maxBytes === undefined ? {} : { maxBytes: bytesValue('prune: --max-bytes', maxBytes) }),
   };
 }
 

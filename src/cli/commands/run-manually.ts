@@ -60,7 +60,8 @@ function runManually(context: Context, flags: ManualFlags): Promise<number> {
       const records = await recordsWanted(session.store.path, session.config.node, flags);
       const show = showEvent(context.output);
       const runner = runnerOf(context, session, { cancel: signals.cancel, onEvent: show });
-      const ends = await runAll(runner, records, flags.option ?? []);
+      const wishes = { words: flags.option ?? [], isOwnNode: flags.node === undefined };
+      const ends = await runAll(runner, records, wishes);
       tellEnds(context.output, ends);
       return signals.exitCode() ?? exitCodeOf(records, ends);
     }),
@@ -120,10 +121,12 @@ type ManualEnd =
   | { readonly kind: 'refused'; readonly task: string; readonly error: PeriodicCronError };
 
 /** One refused task does not keep the others from running. */
+type Wishes = { readonly words: readonly string[]; readonly isOwnNode: boolean };
+
 async function runAll(
   runner: Runner,
   records: readonly TaskRecord[],
-  words: readonly string[],
+  wishes: Wishes,
 ): Promise<readonly ManualEnd[]> {
   const ends: ManualEnd[] = [];
   for (const record of records) {
@@ -131,7 +134,7 @@ async function runAll(
       break;
     }
     try {
-      ends.push({ kind: 'ended', run: await runOne(runner, record, words) });
+      ends.push({ kind: 'ended', run: await runOne(runner, record, wishes) });
     } catch (error) {
       if (!(error instanceof PeriodicCronError) || records.length === 1) {
         throw error;
@@ -143,13 +146,13 @@ async function runAll(
   return ends;
 }
 
-async function runOne(runner: Runner, record: TaskRecord, words: readonly string[]): Promise<RunReport> {
+async function runOne(runner: Runner, record: TaskRecord, { words, isOwnNode }: Wishes): Promise<RunReport> {
   const { values, faults } = await readOptionValues(words, record.fields.module, await runner.registry());
   const [fault] = faults;
   if (fault !== undefined) {
     throw new UsageError(`run_manually: --option: ${fault.message}`);
   }
-  return runByHand(runner, { taskId: record.id, overrides: values });
+  return runByHand(runner, { taskId: record.id, overrides: values, isOwnNode });
 }
 
 /** Shows output as it comes, and starts what follows it on a line of its own. */

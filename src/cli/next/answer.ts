@@ -23,17 +23,17 @@ export type Answer = {
   readonly clockChanges: readonly ClockChangeNote[];
 };
 
-/** Why a schedule has no slots at all, in words; undefined for one that has some. */
-export function whyNever(kind: string, schedule: string): string | undefined {
+/** Why a schedule has no slots at all, in words; nothing for one that has some. */
+export function whyNever(kind: string, schedule: string): readonly string[] {
   if (kind === 'manual') {
-    return 'manual: it never starts by itself';
+    return ['manual: its schedule never starts it'];
   }
   if (kind === 'every' && schedule.trim().startsWith('-')) {
-    return 'a negative period: it never starts by itself';
+    return ['a negative period: its schedule never starts it'];
   }
   return kind === 'cron' && isReboot(schedule)
-    ? '@reboot: it starts at the first tick after a boot, at no instant that is known before'
-    : undefined;
+    ? ['@reboot: it starts at the first tick after a boot, at no instant that is known before']
+    : [];
 }
 
 /** What a cron schedule does at the next two changes of its zone's clock; nothing for other kinds. */

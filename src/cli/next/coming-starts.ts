@@ -10,19 +10,22 @@ export type Asked = {
   readonly count: number;
 };
 
+/** What starts, and whether a tick at the instant that is asked from would start it at once. */
+export type Starting = {
+  readonly schedule: Schedule;
+  readonly state: TaskState;
+  readonly startsAtOnce: boolean;
+};
+
 /**
- * The instants at which a task in this state starts, if every tick is on time: strictly after `from`, except that what is
- * overdue then starts at `from` itself, however many slots that one run stands for.
+ * The instants at which a task starts, if every tick is on time: strictly after `from`, except that what is overdue then
+ * starts at `from` itself, however many slots that one run stands for.
  */
-export function comingStarts(schedule: Schedule, state: TaskState, asked: Asked): readonly Instant[] {
+export function comingStarts({ schedule, state, startsAtOnce }: Starting, asked: Asked): readonly Instant[] {
   const { from, until, count } = asked;
-  const starts = isOverdue(schedule, state, from) ? [from] : [];
   let handledSlot = Math.max(state.handledSlot ?? Number.NEGATIVE_INFINITY, from);
   let slot = nextSlotOf(schedule, { ...state, handledSlot });
-  // A pending attempt starts between slots; a newer slot would replace it.
-  if (state.retryAt !== null && state.retryAt > from && (slot === null || state.retryAt < slot)) {
-    starts.push(state.retryAt);
-  }
+  const starts = startsAtOnce ? [from] : pendingAttempt(state, from, slot);
   while (slot !== null && starts.length < count && (until === undefined || slot <= until)) {
     starts.push(slot);
     handledSlot = slot;
@@ -31,9 +34,10 @@ export function comingStarts(schedule: Schedule, state: TaskState, asked: Asked)
   return starts.filter((start) => until === undefined || start <= until).slice(0, count);
 }
 
-function isOverdue(schedule: Schedule, state: TaskState, from: Instant): boolean {
-  const slot = nextSlotOf(schedule, state);
-  return (slot !== null && slot <= from) || (state.retryAt !== null && state.retryAt <= from);
+/** A pending attempt starts between two slots; a newer slot would replace it. */
+function pendingAttempt({ retryAt }: TaskState, from: Instant, nextSlot: Instant | null): Instant[] {
+  const isComing = retryAt !== null && retryAt > from && (nextSlot === null || retryAt < nextSlot);
+  return isComing ? [retryAt] : [];
 }
 
 /** A state in which nothing has happened yet: it counts from the instant. */

@@ -1,23 +1,25 @@
 import { localTimezone } from '../../config/local-zone.ts';
-import { didYouMean } from '../../config/near-miss.ts';
-import { NotFoundError } from '../../core/errors.ts';
-import { floorToMinute } from '../../core/instants.ts';
+import { decide } from '../../core/due.ts';
+import type { Fault } from '../../core/errors.ts';
+import { floorToMinute, type Instant } from '../../core/instants.ts';
 import { normalizeName } from '../../core/names.ts';
+import type { Schedule } from '../../core/schedule/schedule.ts';
 import type { TaskState } from '../../core/state.ts';
-import { ALL_NODES, nameOf, runsOn, type Task } from '../../core/task.ts';
-import { checkTask } from '../../core/task-schema.ts';
-import { faultText, hashSeedOf, isStateOf, scheduleOf } from '../../runner/definition.ts';
-import { listTasks, type StoredTask } from '../../store/definitions.ts';
+import { ALL_NODES, nameOf, runsOn, type Task, type TaskRecord } from '../../core/task.ts';
+import type { Registry } from '../../modules/registry.ts';
+import { checkWholly, faultText, hashSeedOf, isStateOf, scheduleOf } from '../../runner/definition.ts';
+import { openRegistry } from '../../runner/open-runner.ts';
+import { findTask, listTasks, type StoredTask } from '../../store/definitions.ts';
+import { listNodes } from '../../store/nodes.ts';
 import type { Context } from '../context.ts';
-import { withSession } from '../session.ts';
+import { type Session, withSession } from '../session.ts';
+import { instantText } from '../times.ts';
 import { type Answer, clockChangesOf, type Question, whyNever } from './answer.ts';
 import { comingStarts, freshState } from './coming-starts.ts';
 
-/** A task's answer; an invalid task has none but its faults. */
-export type TaskAnswer = Answer & { readonly isInvalid: boolean };
-
 /**
- * When tasks come next on the node, ascending by (ordering, id), with what has been handled there.
+ * When tasks come next on the node, ascending by (ordering, id), with what has been handled there. An invalid task has no
+ * coming start, and a remark with its faults.
  *
  * @throws NotFoundError for a name that no task has
  */
@@ -25,87 +27,105 @@ export function answersOfTasks(
   context: Context,
   { names, node }: { readonly names: readonly string[]; readonly node: string | undefined },
   question: Question,
-): Promise<readonly TaskAnswer[]> {
-  return withSession(context, { node, readOnly: true }, async ({ store, config }) => {
-    const stored = await listTasks(store.path);
-    const wanted = names.map(normalizeName);
-    refuseUnknown(wanted, stored);
-    const here = { node: config.node, timezone: localTimezone(context.io.env) };
-    return stored
-      .filter(({ record }) => wanted.includes(nameOf(record)))
-      .map((task) => answerOf(task, here, question));
+): Promise<readonly Answer[]> {
+  return withSession(context, { node, readOnly: true }, async (session) => {
+    const stored = await findTasks(session.store.path, names.map(normalizeName));
+    const viewpoint = await viewpointOf(context, session);
+    return Promise.all(stored.map((task) => answerOf(task, viewpoint, question)));
   });
 }
 
-function refuseUnknown(wanted: readonly string[], stored: readonly StoredTask[]): void {
-  const known = stored.map(({ record }) => nameOf(record));
-  const unknown = wanted.find((name) => !known.includes(name));
-  if (unknown !== undefined) {
-    throw new NotFoundError(`there is no task ${JSON.stringify(unknown)}${didYouMean(unknown, known)}`);
-  }
+async function findTasks(path: string, names: readonly string[]): Promise<readonly StoredTask[]> {
+  const stored = await listTasks(path, names);
+  const found = stored.map(({ record }) => nameOf(record));
+  const missing = names.filter((name) => !found.includes(name));
+  return [...stored, ...(await Promise.all(missing.map((name) => findTask(path, name))))];
 }
 
-type Here = { readonly node: string; readonly timezone: string };
+/** From where tasks are looked at. */
+type Viewpoint = {
+  readonly node: string;
+  readonly registry: Registry;
+  readonly now: Instant;
+  /** The zone of a node by its last tick; this machine's for one that has not ticked. */
+  readonly timezoneOf: (node: string) => string;
+};
 
-function answerOf(stored: StoredTask, here: Here, question: Question): TaskAnswer {
-  const { record } = stored;
-  const checked = checkTask(record);
-  if (checked.kind === 'invalid') {
-    const { scheduleKind, schedule, timezone } = record.fields;
-    return {
-      task: nameOf(record),
-      kind: String(scheduleKind),
-      schedule: String(schedule),
-      timezone: String(timezone),
-      next: [],
-      remarks: [`invalid: ${faultText(checked.faults)}`],
-      clockChanges: [],
-      isInvalid: true,
-    };
-  }
-  return { ...answerOfValid(checked.task, stored, here, question), isInvalid: false };
+async function viewpointOf({ io }: Context, { config, store, clock }: Session): Promise<Viewpoint> {
+  const nodes = await listNodes(store.driver);
+  const zones = new Map(nodes.map(({ name, timezone }) => [name, timezone]));
+  const local = localTimezone(io.env);
+  return {
+    node: config.node,
+    registry: await openRegistry(config, io.cwd),
+    now: clock(),
+    timezoneOf: (node) => zones.get(node) ?? local,
+  };
 }
 
-function answerOfValid(task: Task, stored: StoredTask, here: Here, question: Question): Answer {
-  const { scheduleKind: kind, schedule } = task;
-  const { state: found, remark } = stateFor(task, stored, here.node);
+async function answerOf(stored: StoredTask, viewpoint: Viewpoint, question: Question): Promise<Answer> {
+  const checked = await checkWholly(stored.record, viewpoint.registry);
+  return checked.kind === 'invalid' || checked.faults.length > 0
+    ? answerOfInvalid(stored.record, checked.faults)
+    : answerOfValid(checked.task, stored, viewpoint, question);
+}
+
+function answerOfInvalid(record: TaskRecord, faults: readonly Fault[]): Answer {
+  const { scheduleKind, schedule, timezone } = record.fields;
+  return {
+    task: nameOf(record),
+    kind: String(scheduleKind),
+    schedule: String(schedule),
+    timezone: String(timezone),
+    next: [],
+    remarks: [`invalid: ${faultText(faults)}`],
+    clockChanges: [],
+  };
+}
+
+function answerOfValid(task: Task, stored: StoredTask, viewpoint: Viewpoint, question: Question): Answer {
+  const { scheduleKind: kind, schedule: text } = task;
+  const { state: found, remarks } = stateFor(task, stored, viewpoint.node);
   const state = withLast(found, question);
-  const timezone = task.timezone === '' ? here.timezone : task.timezone;
-  const parsed = scheduleOf(task, state, timezone);
-  const why = whyNot(task, state);
+  const nodeTimezone = viewpoint.timezoneOf(state.scopeKey);
+  const timezone = task.timezone === '' ? nodeTimezone : task.timezone;
+  const schedule = scheduleOf(task, state, nodeTimezone);
+  const idle = whyIdle(task, state);
+  const startsAtOnce = isStartedAt(question.from, task, { schedule, state });
   return {
     task: task.name,
     kind,
-    schedule,
+    schedule: text,
     timezone,
-    next: why.length > 0 ? [] : comingStarts(parsed, state, question),
-    remarks: [...remark, ...why],
+    next: idle.length > 0 ? [] : comingStarts({ schedule, state, startsAtOnce }, question),
+    remarks: [...remarks, ...idle, ...futureRemark(task, state, viewpoint.now), ...whyNever(kind, text)],
     clockChanges: clockChangesOf(
-      { kind, schedule, timezone },
+      { kind, schedule: text, timezone },
       hashSeedOf(task, state.scopeKey),
       question.from,
     ),
   };
 }
 
+type FoundState = { readonly state: TaskState; readonly remarks: readonly string[] };
+
 /** The state on the node; where there is none, one that has just begun to count, or that of another node. */
-function stateFor(task: Task, { record, states }: StoredTask, node: string) {
+function stateFor(task: Task, { record, states, unassigned }: StoredTask, node: string): FoundState {
   const own = states.filter((state) => isStateOf(task, state));
-  const key = task.scope === 'one' ? ALL_NODES : node;
-  const state = own.find(({ scopeKey }) => scopeKey === key);
+  const scopeKey = task.scope === 'one' ? ALL_NODES : node;
+  const state = own.find((candidate) => candidate.scopeKey === scopeKey);
   if (state !== undefined) {
-    return { state, remark: [] };
+    return { state, remarks: [] };
   }
   const [other] = own;
   if (other !== undefined && !runsOn(task.nodes, node)) {
     return {
       state: other,
-      remark: [`not a task of node ${node}: this is when it starts on ${other.scopeKey}`],
+      remarks: [`not a task of node ${node}: this is when it starts on ${other.scopeKey}`],
     };
   }
-  const created = floorToMinute(record.createdAt);
-  const firstSlot = task.runImmediately ? created : null;
-  return { state: freshState(created, { scopeKey: key, firstSlot }), remark: [] };
+  const seed = unassigned ?? freshState(floorToMinute(record.createdAt));
+  return { state: { ...seed, scopeKey }, remarks: [] };
 }
 
 /** The state as if the slot that `--last` names were the handled one; without it, as it is. */
@@ -118,11 +138,28 @@ function withLast(state: TaskState, { last, from }: Question): TaskState {
     : { ...state, handledSlot: last, firstSlot: null, retryAt: null };
 }
 
-function whyNot(task: Task, state: TaskState): readonly string[] {
-  const never = whyNever(task.scheduleKind, task.schedule);
+/** What a tick at the instant would decide while no run of the task is alive. */
+function isStartedAt(
+  instant: Instant,
+  task: Task,
+  { schedule, state }: { readonly schedule: Schedule; readonly state: TaskState },
+): boolean {
+  const definition = { kind: 'valid' as const, task, schedule };
+  const { kind } = decide({ definition, state, liveRuns: 0, tickAt: instant, now: instant });
+  return kind === 'run' || kind === 'retry';
+}
+
+function whyIdle({ active }: Task, { terminatedAt, terminatedReason }: TaskState): readonly string[] {
   return [
-    ...(task.active ? [] : ['not active']),
-    ...(state.terminatedAt === null ? [] : [`terminated: ${state.terminatedReason ?? 'without a reason'}`]),
-    ...(never === undefined ? [] : [never]),
+    ...(active ? [] : ['not active']),
+    ...(terminatedAt === null ? [] : [`terminated: ${terminatedReason ?? 'without a reason'}`]),
   ];
+}
+
+function futureRemark({ name }: Task, { handledSlot }: TaskState, now: Instant): readonly string[] {
+  return handledSlot !== null && handledSlot > now
+    ? [
+        `handled until ${instantText(handledSlot)}, which is in the future; "periodic-cron reset" counts ${JSON.stringify(name)} from now`,
+      ]
+    : [];
 }

@@ -1,4 +1,5 @@
 import { localTimezone } from '../../config/local-zone.ts';
+import { nextSlotOf } from '../../core/due.ts';
 import { formatDuration, parseDuration } from '../../core/durations.ts';
 import { ScheduleError, UsageError } from '../../core/errors.ts';
 import { checkSchedule, parseSchedule } from '../../core/schedule/next-slot.ts';
@@ -42,14 +43,15 @@ export async function answerOfText(
       countedFrom: state.countedFrom,
     });
   });
-  const never = whyNever(kind, schedule);
+  const slot = nextSlotOf(parsed, state);
+  const startsAtOnce = slot !== null && slot <= question.from;
   return {
     task: null,
     kind,
     schedule,
     timezone,
-    next: comingStarts(parsed, state, question),
-    remarks: [...(never === undefined ? [] : [never]), ...hashRemarks(typed)],
+    next: comingStarts({ schedule: parsed, state, startsAtOnce }, question),
+    remarks: [...whyNever(kind, schedule), ...hashRemarks(typed)],
     clockChanges: clockChangesOf({ kind, schedule, timezone }, NO_TASK_SEED, question.from),
   };
 }
@@ -80,6 +82,6 @@ function named<T>(flag: string, read: () => T): T {
     if (!(error instanceof ScheduleError)) {
       throw error;
     }
-    throw new UsageError(`${flag}: ${error.message}`, { cause: error });
+    throw new UsageError(`next: ${flag}: ${error.message}`, { cause: error });
   }
 }

@@ -1,0 +1,93 @@
+import { toShortText } from '../../core/instants.ts';
+import type { TaskState } from '../../core/state.ts';
+import { ALL_NODES, nameOf, type Task } from '../../core/task.ts';
+import type { ModuleListing } from '../../modules/registry.ts';
+import { faultText } from '../../runner/definition.ts';
+import type { StateView, TaskView } from '../task-view.ts';
+import { type Finding, fail, ok, warn } from './finding.ts';
+
+/** Whether every folder, package and module that the configuration names can be used. */
+export function checkModules({ modules, faults }: ModuleListing): readonly Finding[] {
+  const unread = faults.map(({ file, message }) => `${file}: ${message}`);
+  const unusable = modules.flatMap(({ id, fault }) =>
+    fault === undefined ? [] : [`module ${JSON.stringify(id)}: ${fault}`],
+  );
+  const problems = [...new Set([...unread, ...unusable])];
+  return problems.length === 0
+    ? [ok('modules', `${modules.length} known`)]
+    : problems.map((problem) =>
+        fail('modules', problem, 'mend the file, or take it out of "modules" in the configuration'),
+      );
+}
+
+/** Whether every task can run, and on a node that there is. */
+export function checkDefinitions(views: readonly TaskView[], nodes: ReadonlySet<string>): readonly Finding[] {
+  const findings = views.flatMap((view) => checkDefinition(view, nodes));
+  const valid = views.filter(({ faults }) => faults.length === 0).length;
+  return valid === views.length
+    ? [ok('definitions', `${valid} ${valid === 1 ? 'task' : 'tasks'}, all valid`), ...findings]
+    : findings;
+}
+
+function checkDefinition({ record, task, faults }: TaskView, nodes: ReadonlySet<string>): readonly Finding[] {
+  const name = JSON.stringify(nameOf(record));
+  if (faults.length > 0) {
+    const isActive = record.fields.active !== false;
+    const message = `task ${name} is invalid: ${faultText(faults)}`;
+    return [
+      (isActive ? fail : warn)(
+        'definitions',
+        message,
+        `mend it with "periodic-cron set ${name}", or remove it`,
+      ),
+    ];
+  }
+  if (task === undefined || !task.active) {
+    return [];
+  }
+  return checkNodes(task, nodes);
+}
+
+function checkNodes({ name, nodes }: Task, known: ReadonlySet<string>): readonly Finding[] {
+  const shown = JSON.stringify(name);
+  return nodes
+    .filter((node) => node !== ALL_NODES && !known.has(node))
+    .map((node) =>
+      warn(
+        'definitions',
+        `task ${shown} belongs to the node ${JSON.stringify(node)}, which has never ticked`,
+        `if it was renamed: periodic-cron set ${shown} -n NODE`,
+      ),
+    );
+}
+
+/** What a wrong clock, or missing ticks, have left in the states of the tasks. */
+export function checkStates(views: readonly TaskView[]): readonly Finding[] {
+  const findings = views.flatMap((view) => view.states.flatMap((state) => checkState(view, state)));
+  return findings.length === 0 ? [ok('states', 'none handled in the future, none overdue')] : findings;
+}
+
+function checkState({ record }: TaskView, { state, marks, nextAt }: StateView): readonly Finding[] {
+  const name = JSON.stringify(nameOf(record));
+  const where = state.scopeKey === ALL_NODES ? '' : ` on node ${JSON.stringify(state.scopeKey)}`;
+  const ahead = fail(
+    'states',
+    `task ${name}${where} ${futureText(state)}, which lies in the future: it does not run until then`,
+    `if the clock was wrong then and is right now: periodic-cron reset ${name}`,
+  );
+  const overdue = warn(
+    'states',
+    `task ${name}${where} has been due since ${toShortText(nextAt ?? state.countedFrom)}`,
+    `periodic-cron explain ${name}`,
+  );
+  return [
+    ...(marks.includes('handled in the future') ? [ahead] : []),
+    ...(marks.includes('overdue') ? [overdue] : []),
+  ];
+}
+
+function futureText({ handledSlot, countedFrom }: TaskState): string {
+  return handledSlot !== null && handledSlot >= countedFrom
+    ? `has handled its slots up to ${toShortText(handledSlot)}`
+    : `counts its slots from ${toShortText(countedFrom)}`;
+}

@@ -1,0 +1,107 @@
+import { MINUTE_MS } from '../../core/instants.ts';
+import { COUNT_LIMIT } from '../../core/schedule/next-slot.ts';
+import type { RunStatus } from '../../core/state.ts';
+import type { Run } from '../../store/rows.ts';
+import { elapsedText } from '../run-view.ts';
+import { instantText } from '../times.ts';
+import type { StateFacts } from './facts.ts';
+import { gapSentence } from './tick-sentences.ts';
+import { lengthText } from './words.ts';
+
+/** A start this long after its slot needs a reason: the minute of the tick itself explains the rest. */
+const LATE_MS = 2 * MINUTE_MS;
+
+/** What the ledger holds of a slot: how it was taken, each attempt, and why it came late. */
+export function attemptSentences(attempts: readonly Run[], facts: StateFacts): readonly string[] {
+  const [first] = attempts;
+  if (first === undefined) {
+    return [];
+  }
+  return [
+    slotSentence(first),
+    ...attempts.map((run) => attemptSentence(run, attempts.length > 1)),
+    ...latenessSentences(first, facts),
+    ...retrySentences(attempts, facts),
+  ];
+}
+
+function slotSentence({ slot, slotFirst, slotCount, status }: Run): string {
+  const last = slot === null ? 'none' : instantText(slot);
+  if (slotCount <= 1 || slotFirst === null) {
+    return `The slot was ${last}.`;
+  }
+  const count = slotCount >= COUNT_LIMIT ? `${slotCount} or more` : String(slotCount);
+  const range = `${count} slots from ${instantText(slotFirst)} to ${last}`;
+  return status === 'skipped'
+    ? `One row of the ledger stands for ${range}.`
+    : `One run stands for ${range}: the earlier ones had been missed.`;
+}
+
+/** One attempt, from its start to its end. */
+export function attemptSentence(run: Run, isNumbered = false): string {
+  const { id, status, startedAt, createdAt, endedAt, message, attempt } = run;
+  const why = message === null ? '' : `: ${message}`;
+  if (status === 'skipped') {
+    return `It was skipped at ${instantText(endedAt ?? createdAt)}${why}.`;
+  }
+  const who = isNumbered ? `Attempt ${attempt}, run ${id},` : `Run ${id}`;
+  const start = `${who} started at ${instantText(startedAt ?? createdAt)}${lagText(run)} on node ${JSON.stringify(run.node)}`;
+  return `${start} and ${endText(run)}${why}.`;
+}
+
+function lagText({ slot, startedAt, trigger, attempt }: Run): string {
+  if (trigger === 'manual') {
+    return ' by hand';
+  }
+  const lag = slot === null || startedAt === null || attempt > 1 ? 0 : startedAt - slot;
+  return lag <= 0 ? '' : `, ${lengthText(lag)} after the slot,`;
+}
+
+function endText({ status, durationMs, endedAt }: Run): string {
+  const after = durationMs === null ? '' : ` after ${elapsedText(durationMs)}`;
+  return status === 'lost' && endedAt !== null
+    ? `was found lost at ${instantText(endedAt)}`
+    : `${ENDS[status]}${status === 'running' ? '' : after}`;
+}
+
+const ENDS: Readonly<Record<RunStatus, string>> = {
+  running: 'is still running',
+  succeeded: 'succeeded',
+  failed: 'failed',
+  timed_out: 'was ended by its time limit',
+  stopped: 'asked never to be run again',
+  cancelled: 'was cancelled',
+  lost: 'was lost',
+  skipped: 'was skipped',
+};
+
+function latenessSentences(run: Run, { ticks, aliveAtSlot, scopeKey }: StateFacts): readonly string[] {
+  const { slot, startedAt, slotFirst } = run;
+  if (slot === null || startedAt === null || startedAt - (slotFirst ?? slot) < LATE_MS) {
+    return [];
+  }
+  const [alive] = aliveAtSlot;
+  if (alive !== undefined) {
+    return [`At that slot run ${alive.id}, ${startText(alive)}, was still alive.`];
+  }
+  const { before, after } = ticks;
+  // Asked of a slot that was folded, the gap reaches beyond it; a tick in between leaves nothing to say.
+  const isGap = after !== undefined && after.tickAt - (slotFirst ?? slot) >= MINUTE_MS;
+  return isGap ? [gapSentence({ before, after }, scopeKey)] : [];
+}
+
+/** A run and since when it is there: `started at 2026-11-21 00:50:00Z by hand`. */
+export function startText({ startedAt, createdAt, trigger }: Run): string {
+  return `started at ${instantText(startedAt ?? createdAt)}${trigger === 'manual' ? ' by hand' : ''}`;
+}
+
+function retrySentences(attempts: readonly Run[], { state, isActive }: StateFacts): readonly string[] {
+  const last = attempts.at(-1);
+  if (last?.reason !== 'retry') {
+    return [];
+  }
+  const isPending = isActive && state !== undefined && state.handledSlot === last.slot;
+  return isPending && state.retryAt !== null
+    ? [`Attempt ${last.attempt + 1} may start from ${instantText(state.retryAt)} on.`]
+    : ['Another attempt was to follow, but a newer slot, a change of the task or a reset came first.'];
+}

@@ -1,0 +1,166 @@
+import { isReboot } from '../../core/schedule/cron-fields.ts';
+import { faultText } from '../../runner/definition.ts';
+import { instantText } from '../times.ts';
+import type { StateFacts } from './facts.ts';
+import { attemptSentence, attemptSentences, startText } from './run-sentences.ts';
+import { noTickSentences } from './tick-sentences.ts';
+import { judgeDefinition, type Verdict } from './verdict.ts';
+import { changeText } from './words.ts';
+
+/** A verdict in plain sentences: the answer first, then what it rests on, then what comes next. */
+export function sentencesOf(verdict: Verdict, facts: StateFacts): readonly string[] {
+  return [
+    ...verdictSentences(verdict, facts),
+    ...earlierSentences(verdict, facts),
+    ...restSentences(verdict, facts),
+    ...manualSentences(verdict, facts),
+    ...comingSentences(verdict, facts),
+  ];
+}
+
+function verdictSentences(verdict: Verdict, facts: StateFacts): readonly string[] {
+  switch (verdict.kind) {
+    case 'recorded':
+      return attemptSentences(verdict.attempts, facts);
+    case 'not-listed':
+      return [`The task does not belong to this node${because(verdict.change)}.`];
+    case 'invalid':
+      return invalidSentences(verdict);
+    case 'inactive':
+      return [`The task was not active${because(verdict.change)}.`];
+    case 'terminated':
+      return [
+        `It was terminated at ${instantText(verdict.since)}: ${verdict.reason ?? 'without a reason'}.`,
+        ...(facts.isNow ? ['"periodic-cron reset" takes that back.'] : []),
+      ];
+    case 'handled-ahead':
+      return aheadSentences(verdict);
+    case 'no-slot':
+      return [noSlotSentence(facts)];
+    default:
+      return dueSentences(verdict, facts);
+  }
+}
+
+type DueVerdict = Extract<Verdict, { readonly slot: number }>;
+
+function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[] {
+  const slot = `The slot ${instantText(verdict.slot)}`;
+  switch (verdict.kind) {
+    case 'counted-later':
+      return [
+        `${slot} does not count: the slots count from ${instantText(facts.countedFrom)} on${because(facts.countingChange)}.`,
+      ];
+    case 'history-deleted':
+      return [`${slot} was handled, but the ledger does not hold it any more: old history is deleted.`];
+    case 'still-running':
+      return [`${slot} stayed due, since ${runsText(verdict.runs.map(aliveText))} alive.`];
+    case 'no-tick':
+      return [`${slot} was due, and no tick came to take it.`, ...noTickSentences(facts)];
+    case 'retry-first':
+      return [
+        `${slot} was due, but another attempt of the slot before goes first (retry_past_next): it may start from ${instantText(verdict.retryAt)} on.`,
+      ];
+    case 'node-full':
+      return [
+        `${slot} stayed due: the tick at ${instantText(verdict.tick.tickAt)} found as many runs alive on node ${JSON.stringify(verdict.tick.node)} as there may be (max_running ${facts.maxRunning}).`,
+        `They were ${facts.runningAtTick.map(({ id, taskName }) => `run ${id} of ${JSON.stringify(taskName)}`).join(', ')}.`,
+      ];
+    case 'tick-not-ended':
+      return [
+        `${slot} was due: the tick at ${instantText(verdict.tick.tickAt)} on node ${JSON.stringify(verdict.tick.node)} had not come to it. It was busy with the tasks before it, or was killed.`,
+      ];
+    case 'unexplained':
+      return [
+        `${slot} was due, and the ledger does not say why no tick took it: a tick leaves what is due when it is told to end, and with --limit or --fail-fast.`,
+      ];
+  }
+}
+
+function because(change: Parameters<typeof changeText>[0] | undefined): string {
+  return change === undefined ? '' : `, since ${changeText(change)}`;
+}
+
+function aliveText(run: Parameters<typeof startText>[0]): string {
+  return `run ${run.id}, ${startText(run)},`;
+}
+
+function runsText(runs: readonly string[]): string {
+  return `${runs.join(' and ')} ${runs.length === 1 ? 'was' : 'were'}`;
+}
+
+function invalidSentences({ faults, since }: Extract<Verdict, { kind: 'invalid' }>): readonly string[] {
+  return [
+    `The definition was invalid: ${faultText(faults)}.`,
+    ...(since === undefined ? [] : [`The ledger names its fault since ${instantText(since)}.`]),
+  ];
+}
+
+function aheadSentences({ until, reset }: Extract<Verdict, { kind: 'handled-ahead' }>): readonly string[] {
+  const what = `Its slots were handled ahead, up to ${instantText(until)}: the clock was wrong then.`;
+  return [
+    what,
+    reset === undefined
+      ? 'It waits until then, unless "periodic-cron reset" lets it count from now.'
+      : `That ended when ${changeText(reset)}.`,
+  ];
+}
+
+function noSlotSentence({ definition, countedFrom, countingChange }: StateFacts): string {
+  const task = definition.kind === 'valid' ? definition.task : undefined;
+  if (task?.scheduleKind === 'manual') {
+    return 'The schedule is manual: the task runs by hand only.';
+  }
+  if (task?.scheduleKind === 'cron' && isReboot(task.schedule)) {
+    return 'The schedule is @reboot: it comes with the next boot of the node.';
+  }
+  return task?.scheduleKind === 'every' && task.schedule.trim().startsWith('-')
+    ? 'The schedule is a negative period, which is never.'
+    : `No slot had come yet: the slots count from ${instantText(countedFrom)} on${because(countingChange)}.`;
+}
+
+/** What the ledger holds before the slot that it does not hold. */
+function earlierSentences({ kind }: Verdict, { attempts, at }: StateFacts): readonly string[] {
+  const last = attempts.at(-1);
+  const slot = last?.slot ?? null;
+  if (kind === 'recorded' || last === undefined || slot === null || slot > at) {
+    return [];
+  }
+  return [`The slot handled before that is ${instantText(slot)}. ${attemptSentence(last)}`];
+}
+
+/** A slot that the ledger holds does not explain why nothing comes after it. */
+function restSentences({ kind }: Verdict, facts: StateFacts): readonly string[] {
+  const rest = kind === 'recorded' ? judgeDefinition(facts) : undefined;
+  return rest === undefined ? [] : verdictSentences(rest, facts);
+}
+
+/** The last run by hand, unless the verdict has named it already. */
+function manualSentences({ kind }: Verdict, { manualRun, aliveAt }: StateFacts): readonly string[] {
+  const isNamed = kind === 'still-running' && aliveAt.some(({ id }) => id === manualRun?.id);
+  return manualRun === undefined || isNamed ? [] : [attemptSentence(manualRun)];
+}
+
+function comingSentences({ kind }: Verdict, facts: StateFacts): readonly string[] {
+  const { isNow, nextSlot } = facts;
+  if (kind === 'handled-ahead' || judgeDefinition(facts) !== undefined) {
+    return [];
+  }
+  const due = isNow ? dueNow(kind) : [];
+  return nextSlot === undefined ? due : [...due, `The next slot is ${instantText(nextSlot)}.`];
+}
+
+/** What becomes of a slot that is due now. */
+function dueNow(kind: Verdict['kind']): readonly string[] {
+  switch (kind) {
+    case 'still-running':
+      return ['It is taken when that has ended.'];
+    case 'no-tick':
+    case 'node-full':
+    case 'tick-not-ended':
+    case 'unexplained':
+      return ['The slot is still due: the next tick looks at it again.'];
+    default:
+      return [];
+  }
+}

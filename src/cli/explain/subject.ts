@@ -1,0 +1,140 @@
+import { localTimezone } from '../../config/local-zone.ts';
+import { didYouMean } from '../../config/near-miss.ts';
+import { NotFoundError } from '../../core/errors.ts';
+import type { Instant } from '../../core/instants.ts';
+import { ALL_NODES, runsOn, type TaskRecord } from '../../core/task.ts';
+import { checkTask } from '../../core/task-schema.ts';
+import { type CheckedWholly, checkWholly } from '../../runner/definition.ts';
+import { openRegistry } from '../../runner/open-runner.ts';
+import { listTasks, type StoredTask } from '../../store/definitions.ts';
+import { knownTaskNames, lastTaskId, listAudit } from '../../store/history.ts';
+import { listNodes } from '../../store/nodes.ts';
+import { type KnownTask, type PastTask, taskAt } from '../../store/past-definition.ts';
+import type { Context } from '../context.ts';
+import type { Session } from '../session.ts';
+
+/** What is asked: a task, an instant, and whether only one node matters. */
+export type Question = {
+  readonly name: string;
+  readonly at: Instant;
+  readonly now: Instant;
+  readonly isNow: boolean;
+  /** Only the state of this node. */
+  readonly node: string | undefined;
+};
+
+/** A task as it was at the instant that is asked about. */
+export type Subject = Question & {
+  readonly path: string;
+  readonly maxRunning: number;
+  readonly known: KnownTask;
+  readonly stored: StoredTask | undefined;
+  readonly record: TaskRecord;
+  readonly checked: CheckedWholly;
+  /** The nodes that it was listed for. */
+  readonly nodes: readonly string[];
+  /** As which node the command acts. */
+  readonly here: string;
+  /** False only when one node is asked for that a shared state does not concern. */
+  readonly isListedHere: boolean;
+  /** The keys of the states to tell of. */
+  readonly scopeKeys: readonly string[];
+  readonly zoneOfKey: (scopeKey: string) => string;
+};
+
+export type FoundSubject =
+  | { readonly kind: 'there'; readonly subject: Subject }
+  | { readonly kind: 'not-there'; readonly past: Exclude<PastTask, { kind: 'there' }> };
+
+/**
+ * Finds a task as it was at an instant, removed ones included.
+ *
+ * @throws NotFoundError when neither the definitions nor the ledger know the name
+ */
+export async function findSubject(
+  context: Context,
+  session: Session,
+  question: Question,
+): Promise<FoundSubject> {
+  const { path } = session.store;
+  const [stored] = await listTasks(path, [question.name]);
+  const id = await lastTaskId(path, question.name);
+  if (id === undefined) {
+    throw await unknownTask(path, question.name);
+  }
+  const known = { id, audit: await listAudit(path, id), current: stored?.record };
+  const past = pastOf(known, question);
+  return past.kind === 'there'
+    ? {
+        kind: 'there',
+        subject: await subjectOf(context, session, { question, known, stored, record: past.record }),
+      }
+    : { kind: 'not-there', past };
+}
+
+/** The present needs no history. */
+function pastOf(known: KnownTask, { at, isNow }: Question): PastTask {
+  return isNow && known.current !== undefined ? { kind: 'there', record: known.current } : taskAt(known, at);
+}
+
+async function unknownTask(path: string, name: string): Promise<NotFoundError> {
+  const hint = didYouMean(name, await knownTaskNames(path));
+  return new NotFoundError(
+    `there is no task ${JSON.stringify(name)}, and the ledger remembers none of that name${hint}`,
+  );
+}
+
+type Found = {
+  readonly question: Question;
+  readonly known: KnownTask;
+  readonly stored: StoredTask | undefined;
+  readonly record: TaskRecord;
+};
+
+async function subjectOf(
+  context: Context,
+  { config, store }: Session,
+  { question, known, stored, record }: Found,
+): Promise<Subject> {
+  const { fields } = record;
+  const nodes = Array.isArray(fields.nodes) ? fields.nodes.map(String) : [];
+  const zones = new Map((await listNodes(store.driver)).map(({ name, timezone }) => [name, timezone]));
+  const local = localTimezone(context.io.env);
+  return {
+    ...question,
+    path: store.path,
+    maxRunning: config.maxRunning,
+    known,
+    stored,
+    record,
+    // Whether a module was at fault in the past, the ledger knows better than the module of today.
+    checked: question.isNow
+      ? await checkWholly(record, await openRegistry(config, context.io.cwd))
+      : checkedColumns(record),
+    nodes,
+    here: config.node,
+    isListedHere: question.node === undefined || runsOn(nodes, question.node),
+    scopeKeys:
+      fields.scope === 'one'
+        ? [ALL_NODES]
+        : keysOf(question, { nodes, known: [...zones.keys()], here: config.node }),
+    zoneOfKey: (scopeKey) => zones.get(scopeKey) ?? local,
+  };
+}
+
+function checkedColumns(record: TaskRecord): CheckedWholly {
+  const checked = checkTask(record);
+  return checked.kind === 'valid' ? { kind: 'checked', task: checked.task, faults: [] } : checked;
+}
+
+type Nodes = { readonly nodes: readonly string[]; readonly known: readonly string[]; readonly here: string };
+
+/** Whoever asks on a node wants to know of that node too, even if the task is not its own. */
+function keysOf({ node }: Question, { nodes, known, here }: Nodes): readonly string[] {
+  if (node !== undefined) {
+    return [here];
+  }
+  const named = nodes.filter((name) => name !== ALL_NODES);
+  const all = nodes.includes(ALL_NODES) ? known : [];
+  return [...new Set([...named, ...all, here])].sort();
+}

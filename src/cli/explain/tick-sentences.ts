@@ -1,0 +1,30 @@
+import { ALL_NODES } from '../../core/task.ts';
+import type { TicksAround } from '../../store/health.ts';
+import { instantText } from '../times.ts';
+import type { StateFacts } from './facts.ts';
+
+const CAUSES = 'cron did not call run_scheduled, or the machine was off or asleep';
+
+/** That no tick came, and for how long. */
+export function gapSentence({ before, after }: TicksAround, scopeKey: string): string {
+  const [ticked, hasTicked] = wordsFor(scopeKey);
+  if (after !== undefined) {
+    return before === undefined
+      ? `${ticked} before ${instantText(after.tickAt)}, the first tick that is recorded.`
+      : `${ticked} between ${instantText(before.tickAt)} and ${instantText(after.tickAt)}: ${CAUSES}.`;
+  }
+  return before === undefined ? `${hasTicked} so far.` : `${hasTicked} since ${instantText(before.tickAt)}.`;
+}
+
+function wordsFor(scopeKey: string): readonly [ticked: string, hasTicked: string] {
+  const node = `Node ${JSON.stringify(scopeKey)}`;
+  return scopeKey === ALL_NODES
+    ? ['No node of the task ticked', 'No node of the task has ticked']
+    : [`${node} did not tick`, `${node} has not ticked`];
+}
+
+/** Why a slot that came was taken by no tick up to the instant. */
+export function noTickSentences({ ticks, scopeKey, isNow }: StateFacts): readonly string[] {
+  const advice = '"periodic-cron doctor" tells whether cron calls run_scheduled as it should.';
+  return [gapSentence(ticks, scopeKey), ...(isNow ? [advice] : [])];
+}

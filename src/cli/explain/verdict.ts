@@ -1,0 +1,145 @@
+import { dueSlots } from '../../core/due.ts';
+import type { Fault } from '../../core/errors.ts';
+import type { Instant } from '../../core/instants.ts';
+import { faultText } from '../../runner/definition.ts';
+import type { TickRow } from '../../store/health.ts';
+import type { AuditEntry } from '../../store/history.ts';
+import type { Run } from '../../store/rows.ts';
+import type { StateFacts } from './facts.ts';
+
+/** Why a state did, or did not, run for the newest slot up to an instant. */
+export type Verdict =
+  /** The ledger has the slot: that it ran, or that and why it was skipped. */
+  | { readonly kind: 'recorded'; readonly attempts: readonly [Run, ...Run[]] }
+  | { readonly kind: 'not-listed'; readonly change: AuditEntry | undefined }
+  /** `since` is there if the ledger names just these faults. */
+  | { readonly kind: 'invalid'; readonly faults: readonly Fault[]; readonly since: Instant | undefined }
+  | { readonly kind: 'inactive'; readonly change: AuditEntry | undefined }
+  | { readonly kind: 'terminated'; readonly since: Instant; readonly reason: string | null }
+  /** A clock that was wrong took the slots up to `until`; a reset may have repaired it since. */
+  | { readonly kind: 'handled-ahead'; readonly until: Instant; readonly reset: AuditEntry | undefined }
+  | { readonly kind: 'no-slot' }
+  | { readonly kind: 'counted-later'; readonly slot: Instant }
+  /** The slot was handled, but what became of it was deleted with old history. */
+  | { readonly kind: 'history-deleted'; readonly slot: Instant }
+  | { readonly kind: 'still-running'; readonly slot: Instant; readonly runs: readonly [Run, ...Run[]] }
+  | { readonly kind: 'no-tick'; readonly slot: Instant }
+  | { readonly kind: 'retry-first'; readonly slot: Instant; readonly retryAt: Instant }
+  | { readonly kind: 'node-full'; readonly slot: Instant; readonly tick: TickRow }
+  | { readonly kind: 'tick-not-ended'; readonly slot: Instant; readonly tick: TickRow }
+  | { readonly kind: 'unexplained'; readonly slot: Instant };
+
+/**
+ * Decides which fact answers the question. What the ledger says of the slot comes first; then what kept the state from
+ * having due slots at all, in the order of the decision table; then what kept a tick from taking the slot.
+ */
+export function judge(facts: StateFacts): Verdict {
+  return (
+    judgeRecorded(facts) ??
+    judgeDefinition(facts) ??
+    judgeHandledAhead(facts) ??
+    judgeSlot(facts) ??
+    judgeTick(facts)
+  );
+}
+
+/** The attempts count if they are those of the slot that is asked about, or of a later one that it was folded into. */
+function judgeRecorded(facts: StateFacts): Verdict | undefined {
+  const { now, slot, countedFrom, definition } = facts;
+  const [first, ...others] = facts.attempts;
+  if (first === undefined || first.slot === null || definition.schedule === undefined) {
+    return undefined;
+  }
+  // What was recorded in the future comes from a clock that was wrong.
+  const isOfSlot = first.slot >= (slot ?? countedFrom) && first.createdAt <= now;
+  return isOfSlot ? { kind: 'recorded', attempts: [first, ...others] } : undefined;
+}
+
+/** What keeps the state from having due slots at all, whatever became of those before; undefined if nothing does. */
+export function judgeDefinition(facts: StateFacts): Verdict | undefined {
+  const { definition, isListed, isActive, fault } = facts;
+  if (!isListed) {
+    return { kind: 'not-listed', change: facts.unlisting };
+  }
+  if (definition.kind === 'invalid') {
+    const { faults } = definition;
+    const isTold = fault?.message === faultText(faults);
+    return { kind: 'invalid', faults, since: isTold ? fault.createdAt : undefined };
+  }
+  if (!isActive) {
+    return { kind: 'inactive', change: facts.deactivation };
+  }
+  return judgeTermination(facts);
+}
+
+function judgeTermination({ at, state, resets }: StateFacts): Verdict | undefined {
+  const ends = [...resets, ...(state === undefined ? [] : [state])];
+  const end = ends.find(({ terminatedAt }) => terminatedAt !== null && terminatedAt <= at);
+  return end === undefined || end.terminatedAt === null
+    ? undefined
+    : { kind: 'terminated', since: end.terminatedAt, reason: end.terminatedReason };
+}
+
+function judgeHandledAhead({ now, state, resets }: StateFacts): Verdict | undefined {
+  const [reset] = resets.flatMap(({ change, handledSlot }) =>
+    handledSlot !== null && handledSlot > change.changedAt ? [{ until: handledSlot, reset: change }] : [],
+  );
+  if (reset !== undefined) {
+    return { kind: 'handled-ahead', ...reset };
+  }
+  const until =
+    state === undefined ? now : Math.max(state.handledSlot ?? state.countedFrom, state.countedFrom);
+  return until > now ? { kind: 'handled-ahead', until, reset: undefined } : undefined;
+}
+
+function judgeSlot({ slot, countedFrom, state }: StateFacts): Verdict | undefined {
+  if (slot === undefined) {
+    return { kind: 'no-slot' };
+  }
+  if (slot <= countedFrom && slot !== state?.firstSlot) {
+    return { kind: 'counted-later', slot };
+  }
+  return state !== undefined && state.handledSlot !== null && state.handledSlot >= slot
+    ? { kind: 'history-deleted', slot }
+    : undefined;
+}
+
+/** The slot was due: what kept the ticks up to the instant from taking it. */
+function judgeTick(facts: StateFacts): Verdict {
+  const { at, aliveAt, ticks, lastTick, maxRunning, runningAtTick } = facts;
+  const slot = facts.slot ?? at;
+  const [alive, ...others] = aliveAt;
+  if (alive !== undefined && isBlockedBy(facts)) {
+    return { kind: 'still-running', slot, runs: [alive, ...others] };
+  }
+  if (ticks.after === undefined || ticks.after.tickAt > at || lastTick === undefined) {
+    return { kind: 'no-tick', slot };
+  }
+  const retryAt = pendingRetry(facts);
+  if (retryAt !== undefined) {
+    return { kind: 'retry-first', slot, retryAt };
+  }
+  if (runningAtTick.length >= maxRunning) {
+    return { kind: 'node-full', slot, tick: lastTick };
+  }
+  return lastTick.endedAt === null || lastTick.endedAt > at
+    ? { kind: 'tick-not-ended', slot, tick: lastTick }
+    : { kind: 'unexplained', slot };
+}
+
+function isBlockedBy({ definition, aliveAt }: StateFacts): boolean {
+  return (
+    definition.kind === 'valid' &&
+    !(definition.task.overlap === 'allow' && aliveAt.length < definition.task.maxParallel)
+  );
+}
+
+/** With `retry_past_next`, an attempt that is pending goes before the newer slot. */
+function pendingRetry({ definition, state, at }: StateFacts): Instant | undefined {
+  const waits =
+    definition.kind === 'valid' &&
+    definition.task.retryPastNext &&
+    state !== undefined &&
+    dueSlots(definition.schedule, state, at) !== undefined;
+  return waits ? (state.retryAt ?? undefined) : undefined;
+}
