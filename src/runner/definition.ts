@@ -100,11 +100,25 @@ export function faultText(faults: readonly Fault[]): string {
   return faults.map(({ field, message }) => `${field}: ${message}`).join('; ');
 }
 
-/** True when the state is one that the task keeps on the node of this key. */
-export function isStateOf(task: Task, state: TaskState): boolean {
-  return task.scope === 'one'
-    ? state.scopeKey === ALL_NODES
-    : task.nodes.includes(state.scopeKey) || task.nodes.includes(ALL_NODES);
+/**
+ * True when the state is one that the task keeps: of all nodes together for scope `one`, of a listed node otherwise. A
+ * state of another scope, or of a node that is not listed any more, only remembers what was handled.
+ */
+export function isStateOf(
+  { scope, nodes }: Pick<TaskRecord['fields'], 'scope' | 'nodes'>,
+  state: TaskState,
+): boolean {
+  if (scope === 'one') {
+    return state.scopeKey === ALL_NODES;
+  }
+  return Array.isArray(nodes) && (nodes.includes(state.scopeKey) || nodes.includes(ALL_NODES));
+}
+
+/** What is wrong with the nodes of a record, its other columns apart. */
+export async function faultsOfNodes(record: TaskRecord): Promise<readonly Fault[]> {
+  const { checkTask } = await import('../core/task-schema.ts');
+  const checked = checkTask(record);
+  return checked.kind === 'valid' ? [] : checked.faults.filter(({ field }) => field.startsWith('nodes'));
 }
 
 /** The fault of whatever a check threw that should not throw. */

@@ -1,7 +1,8 @@
 import { type Decision, decide, dueSlots, nextSlotOf, type SlotRange } from '../core/due.ts';
 import { formatDuration } from '../core/durations.ts';
-import { type Fault, PeriodicCronError } from '../core/errors.ts';
+import { type Fault, messageOf, PeriodicCronError } from '../core/errors.ts';
 import { toShortText } from '../core/instants.ts';
+import { joinMessages } from '../core/outcome.ts';
 import type { Schedule } from '../core/schedule/schedule.ts';
 import type { TaskState } from '../core/state.ts';
 import { nameOf, type Task } from '../core/task.ts';
@@ -10,7 +11,14 @@ import { greatestAttempt } from '../store/attempts.ts';
 import { dropState, recordFault, settleState, skipSlots } from '../store/claim.ts';
 import type { Run } from '../store/rows.ts';
 import { type Candidate, type DueKey, loadCandidate, UNASSIGNED } from '../store/tick-statements.ts';
-import { type Definition, definitionOf, faultText, isStateOf, unexpectedFault } from './definition.ts';
+import {
+  type Definition,
+  definitionOf,
+  faultsOfNodes,
+  faultText,
+  isStateOf,
+  unexpectedFault,
+} from './definition.ts';
 import { runAttempt } from './run-task.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
 import { newToken } from './token.ts';
@@ -34,17 +42,22 @@ const NOTHING: Handled = { kind: 'nothing' };
  * began: what another runner or an operator did in between counts. After a lost claim it looks again.
  */
 export async function handleState(runner: Runner, key: DueKey, tickAt: number): Promise<Handled> {
+  let unexpected: unknown;
   for (let tries = 0; tries < LOST_CLAIMS; tries += 1) {
     const candidate = await loadCandidate(runner.driver, key);
     if (candidate === undefined) {
       return NOTHING;
     }
-    const handled = await handleCandidate(runner, candidate, tickAt).catch((error: unknown) =>
-      tellUnexpected(runner, candidate, error),
-    );
+    const handled = await handleCandidate(runner, candidate, tickAt).catch((error: unknown) => {
+      unexpected = error;
+      return tellUnexpected(runner, candidate, error);
+    });
     if (handled !== 'lost') {
       return handled;
     }
+  }
+  if (unexpected !== undefined) {
+    runner.onEvent({ kind: 'warning', message: `task ${key.taskId}: ${messageOf(unexpected)}` });
   }
   return NOTHING;
 }
@@ -56,17 +69,21 @@ async function handleCandidate(runner: Runner, candidate: Candidate, tickAt: num
   if (state.scopeKey === UNASSIGNED) {
     return handleUnassigned(runner, candidate);
   }
+  if (!isStateOf(record.fields, state)) {
+    return (await settleState(runner.driver, state, RESTING)) ? NOTHING : 'lost';
+  }
   const definition = await definitionOf(
     { record, state, nodeTimezone: runner.node.timezone },
     await runner.registry(),
   );
+  if (runner.cancel.aborted) {
+    // Checking a definition may have taken long: nothing starts after the runner was told to end.
+    return NOTHING;
+  }
   if (definition.kind === 'invalid') {
     return handleInvalid(runner, candidate, definition, tickAt);
   }
   const { task, schedule } = definition;
-  if (!isStateOf(task, state)) {
-    return (await settleState(runner.driver, state, RESTING)) ? NOTHING : 'lost';
-  }
   const decision = decide({ definition, state, liveRuns: candidate.liveRuns, tickAt, now: runner.clock() });
   return act(runner, { task, schedule, state }, decision);
 }
@@ -75,26 +92,19 @@ async function handleCandidate(runner: Runner, candidate: Candidate, tickAt: num
  * What should never happen to a state, such as a slot that the ledger holds already, is a fault of that task alone: it
  * is recorded once, and the others go on.
  */
-async function tellUnexpected(runner: Runner, candidate: Candidate, error: unknown): Promise<Handling> {
+function tellUnexpected(runner: Runner, candidate: Candidate, error: unknown): Promise<Handling> {
   if (error instanceof PeriodicCronError) {
     throw error;
   }
-  const told = await tellFault(runner, candidate, unexpectedFault(error), {});
-  if (told === 'lost') {
-    // The state was claimed before it happened, and nobody else would tell of it.
-    throw error;
-  }
-  return told;
+  return tellFault(runner, candidate, unexpectedFault(error), {});
 }
 
-/** A task of scope `each` without nodes runs nowhere; the first node that notices records it. */
+/** A task of scope `each` without a node that can be runs nowhere; the first node that notices records it. */
 async function handleUnassigned(runner: Runner, { record, state }: Candidate): Promise<Handling> {
-  const { nodes } = record.fields;
-  const assigned = Array.isArray(nodes) && nodes.length > 0;
-  if (assigned) {
+  const faults = await faultsOfNodes(record);
+  if (faults.length === 0) {
     return (await dropState(runner.driver, state)) ? NOTHING : 'lost';
   }
-  const faults: Fault[] = [{ field: 'nodes', message: 'expected at least one node, got none' }];
   const handled = await tellFault(runner, { record, state }, faults, {});
   if (handled !== 'lost') {
     await dropState(runner.driver, { ...state, epoch: state.epoch + 1 });
@@ -122,7 +132,7 @@ async function handleInvalid(
   }
   const slots = dueSlots(schedule, state, tickAt);
   if (slots === undefined) {
-    return tellFault(runner, candidate, faults, settle(state, schedule));
+    return tellFault(runner, candidate, faults, settle({ ...state, retryAt: null }, schedule));
   }
   const told = await tellFault(runner, candidate, faults, {});
   if (told === 'lost') {
@@ -133,7 +143,7 @@ async function handleInvalid(
   return (await skip(
     runner,
     { record, state: moved, schedule },
-    { slots, reason: 'invalid', message: fault },
+    { slots, reason: 'invalid', message: fault, mended: false },
   ))
     ? told
     : 'lost';
@@ -181,9 +191,10 @@ async function act(runner: Runner, valid: Valid, decision: Decision): Promise<Ha
       });
     case 'skip': {
       const { slots, reason } = decision;
-      const message = skipText(task, reason);
-      const record = { id: task.id, fields: task };
-      return (await skip(runner, { record, state, schedule }, { slots, reason, message }))
+      const dropped = supersededText(state, state.retryAt === null ? undefined : state.attempt + 1);
+      const message = joinMessages(skipText(task, reason), dropped) ?? reason;
+      const skipping = { slots, reason, message, mended: true };
+      return (await skip(runner, { record: { id: task.id, fields: task }, state, schedule }, skipping))
         ? notRun(valid, `skipped, ${message}`)
         : 'lost';
     }
@@ -201,7 +212,7 @@ async function act(runner: Runner, valid: Valid, decision: Decision): Promise<Ha
 /** A marked row leaves the due list, and waits for its next slot; any other waits already. */
 function settleIfMarked(runner: Runner, { state, schedule }: Valid): Promise<boolean> {
   const patch = { ...settle(state, schedule), fault: null };
-  return patch.earliestStart === state.earliestStart
+  return patch.earliestStart === state.earliestStart && state.fault === null
     ? Promise.resolve(true)
     : settleState(runner.driver, state, patch);
 }
@@ -245,17 +256,23 @@ async function nextAttempt(runner: Runner, state: TaskState, slot: number): Prom
   return repeatable ? (await greatestAttempt(runner.driver, state, slot)) + 1 : 1;
 }
 
-type Skipping = { readonly slots: SlotRange; readonly reason: string; readonly message: string };
+type Skipping = {
+  readonly slots: SlotRange;
+  readonly reason: string;
+  readonly message: string;
+  /** The definition is valid, so a fault that comes later is a new one. */
+  readonly mended: boolean;
+};
 
 async function skip(
   runner: Runner,
   { record, state, schedule }: { record: RecordLike; state: TaskState; schedule: Schedule },
-  { slots, reason, message }: Skipping,
+  { slots, reason, message, mended }: Skipping,
 ): Promise<boolean> {
   const attempt = await nextAttempt(runner, state, slots.slot);
   return skipSlots(runner.driver, {
     state,
-    patch: { ...takeSlots(state, schedule, slots), attempt },
+    patch: { ...takeSlots(state, schedule, slots), attempt, ...(mended ? { fault: null } : {}) },
     skipped: { ...identityOf(runner, record, state), slots, attempt, reason, message, at: runner.clock() },
   });
 }

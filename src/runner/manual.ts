@@ -15,7 +15,12 @@ export class BusyError extends PeriodicCronError {
 }
 
 /** A task to be run by hand, and the options that replace those of its definition for this run. */
-export type ManualRun = { readonly taskId: number; readonly overrides: JsonObject };
+export type ManualRun = {
+  readonly taskId: number;
+  readonly overrides: JsonObject;
+  /** The node is the one that this machine is, not another that was named: it may become known by this run. */
+  readonly isOwnNode: boolean;
+};
 
 const LOST_CLAIMS = 5;
 
@@ -58,8 +63,9 @@ export async function runByHand(runner: Runner, request: ManualRun): Promise<Run
 
 type TaskHere = { readonly task: Task; readonly state: TaskState; readonly liveRuns: number };
 
-async function taskHere(runner: Runner, { taskId, overrides }: ManualRun): Promise<TaskHere> {
-  const candidate = await candidateHere(runner, taskId);
+async function taskHere(runner: Runner, request: ManualRun): Promise<TaskHere> {
+  const { taskId, overrides } = request;
+  const candidate = await candidateHere(runner, request);
   if (candidate === undefined) {
     throw notHere(runner, `task ${taskId}`);
   }
@@ -78,7 +84,10 @@ async function taskHere(runner: Runner, { taskId, overrides }: ManualRun): Promi
  * The state that counts on this node. A scope that was changed leaves other states behind, and a node that never ticked
  * has none yet of the tasks that run on all nodes.
  */
-async function candidateHere({ driver, node }: Runner, taskId: number): Promise<Candidate | undefined> {
+async function candidateHere(
+  { driver, node }: Runner,
+  { taskId, isOwnNode }: ManualRun,
+): Promise<Candidate | undefined> {
   const load = (scopeKey: string) => loadCandidate(driver, { taskId, scopeKey, ordering: 0 });
   const own = await load(node.name);
   if (own !== undefined && own.record.fields.scope !== 'one') {
@@ -88,7 +97,9 @@ async function candidateHere({ driver, node }: Runner, taskId: number): Promise<
   if (shared?.record.fields.scope === 'one') {
     return shared;
   }
-  await addNodeFor(driver, taskId, node.name);
+  if (isOwnNode) {
+    await addNodeFor(driver, taskId, node.name);
+  }
   return load(node.name);
 }
 

@@ -12,7 +12,12 @@ export type PassOptions = {
   readonly noStartAfter: Instant | undefined;
 };
 
-export type PassResult = { readonly runs: readonly RunReport[]; readonly notRun: readonly NotRun[] };
+export type PassResult = {
+  readonly runs: readonly RunReport[];
+  readonly notRun: readonly NotRun[];
+  /** Some states were not looked at: they stay due. */
+  readonly cutShort: boolean;
+};
 
 /**
  * Handles the states of a tick in ascending order. With `parallel`, states of one ordering go beside each other, and a
@@ -24,23 +29,42 @@ export async function runPass(
   tickAt: Instant,
   options: PassOptions,
 ): Promise<PassResult> {
-  const pass = { runs: [] as RunReport[], notRun: [] as NotRun[], full: false };
+  const pass: Pass = { runs: [], notRun: [], ended: false, cutShort: false };
+  // More workers than the node may run tasks would only meet its own runs.
+  const workers = Math.min(options.parallel, runner.settings.maxRunning);
   for (const group of groupsOf(keys)) {
-    await runGroup(group, options.parallel, async (key) => {
-      if (mayStart(runner, pass, options)) {
-        keepResult(runner, pass, await handleState(runner, key, tickAt));
+    await runGroup(group, workers, async (key) => {
+      if (!mayStart(runner, pass, options)) {
+        pass.cutShort = true;
+      } else {
+        keepResult(runner, pass, await handleInPass(runner, pass, key, tickAt));
       }
     });
   }
   return pass;
 }
 
-type Pass = { readonly runs: RunReport[]; readonly notRun: NotRun[]; full: boolean };
+type Pass = {
+  readonly runs: RunReport[];
+  readonly notRun: NotRun[];
+  /** The node is full, or the database is in trouble: nothing further starts. */
+  ended: boolean;
+  cutShort: boolean;
+};
+
+async function handleInPass(runner: Runner, pass: Pass, key: DueKey, tickAt: Instant): Promise<Handled> {
+  try {
+    return await handleState(runner, key, tickAt);
+  } catch (error) {
+    pass.ended = true;
+    throw error;
+  }
+}
 
 function mayStart(runner: Runner, pass: Pass, { failFast, noStartAfter }: PassOptions): boolean {
   const failed = failFast && pass.runs.some(failedForGood);
   const late = noStartAfter !== undefined && runner.clock() >= noStartAfter;
-  return !(failed || late || pass.full || runner.cancel.aborted);
+  return !(failed || late || pass.ended || runner.cancel.aborted);
 }
 
 function keepResult(runner: Runner, pass: Pass, handled: Handled): void {
@@ -49,7 +73,7 @@ function keepResult(runner: Runner, pass: Pass, handled: Handled): void {
       pass.runs.push(handled.run);
       return;
     case 'full':
-      pass.full = true;
+      pass.ended = true;
       pass.notRun.push(handled.notRun);
       runner.onEvent({ kind: 'not-run', notRun: handled.notRun });
       return;

@@ -5,6 +5,7 @@ import type { RetryPolicy } from '../core/transitions.ts';
 import { endLeftovers, type Leftovers } from '../execute/process-tree.ts';
 import { isSameProcess } from '../execute/processes.ts';
 import { finishRun, type RunEnd } from '../store/finish.ts';
+import { noteLiveRun } from '../store/live-runs.ts';
 import type { Run } from '../store/rows.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
 import type { Runner, RunReport } from './runner.ts';
@@ -16,14 +17,13 @@ const NO_RETRY: RetryPolicy = { retryLimit: 0, retryDelaySeconds: 0, retryMaxDel
 
 /**
  * Looks at the runs of this node that are recorded as alive. Where the runner is proven dead, what is left of the run's
- * processes is ended and the run is recorded as `lost`, with the reason. What cannot be ended keeps the run alive, and a
- * warning says so.
+ * processes is ended and the run is recorded as `lost`, with the reason. What cannot be ended, and a run without a time
+ * limit whose runner cannot be seen, stay alive; a warning says so, once.
  */
 export async function recoverRuns(runner: Runner, liveRuns: readonly Run[]): Promise<readonly RunReport[]> {
   const reports: RunReport[] = [];
   for (const run of liveRuns) {
-    const death = proofOfDeath(runner, run);
-    const report = death === undefined ? undefined : await declareLost(runner, run, death);
+    const report = await judge(runner, run);
     if (report !== undefined) {
       reports.push(report);
       runner.onEvent({ kind: 'ended', run: report });
@@ -32,22 +32,68 @@ export async function recoverRuns(runner: Runner, liveRuns: readonly Run[]): Pro
   return reports;
 }
 
+async function judge(runner: Runner, run: Run): Promise<RunReport | undefined> {
+  const death = proofOfDeath(runner, run);
+  if (death !== undefined) {
+    return declareLost(runner, run, death);
+  }
+  if (!isVisible(runner, run) && run.deadlineAt === null) {
+    await warnOnce(
+      runner,
+      run,
+      'runner_unseen',
+      `its runner cannot be seen from here and it has no time limit, so it counts as alive; if it is dead, "periodic-cron reset" of its task gives it up`,
+    );
+  }
+  return undefined;
+}
+
+/** Gives up live runs whose runners cannot be seen from here: an operator has said so by resetting their task. */
+export async function giveUpUnseenRuns(
+  runner: Pick<Runner, 'driver' | 'identity' | 'clock'>,
+  liveRuns: readonly Run[],
+): Promise<number> {
+  const unseen = liveRuns.filter((run) => !isVisible(runner, run));
+  for (const run of unseen) {
+    const message = joinMessages(run.message, 'its runner could not be seen, and an operator reset the task');
+    const end = { ...lostEnd(run, 'reset', '', runner.clock()), message };
+    await finishRun(runner.driver, run.token, end, NO_RETRY);
+  }
+  return unseen.length;
+}
+
+/** A process can be judged from the same machine, boot and process namespace. */
+function isVisible({ identity }: Pick<Runner, 'identity'>, run: Run): boolean {
+  return (
+    run.machineId === identity.machineId &&
+    run.bootId === identity.bootId &&
+    run.pidNamespace === identity.pidNamespace
+  );
+}
+
+async function warnOnce(runner: Runner, run: Run, reason: string, message: string): Promise<void> {
+  if (await noteLiveRun(runner.driver, run.token, reason)) {
+    const subject = `run ${run.id} of task ${JSON.stringify(run.taskName)}`;
+    runner.onEvent({ kind: 'warning', message: `${subject}: ${message}` });
+  }
+}
+
 type Death = { readonly reason: string; readonly message: string; readonly mayHaveLeftovers: boolean };
 
 /**
  * Death is proven by the same machine, boot and process namespace, where no such process lives or its number belongs to
  * another now; or by a later boot of the machine. Where nothing can be seen, the end of the run's time limit decides.
  */
-function proofOfDeath({ identity, clock }: Runner, run: Run): Death | undefined {
-  const sameMachine = run.machineId === identity.machineId;
-  if (sameMachine && run.bootId !== identity.bootId) {
+function proofOfDeath(runner: Runner, run: Run): Death | undefined {
+  const { identity, clock } = runner;
+  if (run.machineId === identity.machineId && run.bootId !== identity.bootId) {
     return {
       reason: 'rebooted',
       message: 'the machine was booted while the task ran',
       mayHaveLeftovers: false,
     };
   }
-  if (sameMachine && run.pidNamespace === identity.pidNamespace) {
+  if (isVisible(runner, run)) {
     return isSameProcess(run.pid ?? 0, run.pidStarted ?? '')
       ? undefined
       : {
@@ -72,10 +118,12 @@ async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunR
     : { ended: [], remaining: [] };
   if (left.remaining.length > 0) {
     const pids = left.remaining.map(({ pid, reason }) => `${pid} (${reason})`).join(', ');
-    runner.onEvent({
-      kind: 'warning',
-      message: `run ${run.id} of task ${JSON.stringify(run.taskName)} has no runner any more, but its processes cannot be ended and so it counts as alive: ${pids}`,
-    });
+    await warnOnce(
+      runner,
+      run,
+      'not_ended',
+      `it has no runner any more, but its processes cannot be ended and so it counts as alive: ${pids}`,
+    );
     return undefined;
   }
   const ended = left.ended.length === 0 ? '' : `; ended what it left: process ${left.ended.join(', ')}`;

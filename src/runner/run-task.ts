@@ -1,5 +1,5 @@
 import type { SlotRange } from '../core/due.ts';
-import { DatabaseError, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { Instant } from '../core/instants.ts';
 import type { JsonObject } from '../core/json.ts';
 import { joinMessages, type Outcome } from '../core/outcome.ts';
@@ -166,9 +166,6 @@ async function record(
       finished.kind === 'already-ended' ? await recordLateEnd(runner.driver, token, told, policy) : finished;
     return { retryAt: recorded.kind === 'recorded' ? recorded.retryAt : null, spooled: false };
   } catch (error) {
-    if (!(error instanceof DatabaseError)) {
-      throw error;
-    }
     spoolEnd(runner, { task: task.name, token, end: told, policy }, error);
     return { retryAt: null, spooled: true };
   }
@@ -177,16 +174,16 @@ async function record(
 function spoolEnd(
   runner: Runner,
   { task, token, end, policy }: { task: string; token: string; end: RunEnd; policy: RetryPolicy },
-  cause: DatabaseError,
+  cause: unknown,
 ): void {
   const what = `the result of task ${JSON.stringify(task)} (${end.status})`;
   try {
     runner.spool.keep({ token, databaseId: runner.spool.databaseId, task, end, policy });
-    runner.onEvent({ kind: 'warning', message: `${what} waits for the next tick: ${cause.message}` });
+    runner.onEvent({ kind: 'warning', message: `${what} waits for the next tick: ${messageOf(cause)}` });
   } catch (error) {
     runner.onEvent({
       kind: 'warning',
-      message: `${what} is not recorded: ${cause.message}; and ${messageOf(error)}; the next tick will call the run lost`,
+      message: `${what} is not recorded: ${messageOf(cause)}; and ${messageOf(error)}; the next tick will call the run lost`,
     });
   }
 }

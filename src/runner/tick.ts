@@ -41,7 +41,7 @@ export async function runTick(runner: Runner, options: TickOptions): Promise<Tic
     tickAt,
     runs: [...mended, ...pass.runs],
     notRun: pass.notRun,
-    idleForSeconds: await idleSeconds(runner, tickAt),
+    idleForSeconds: await idleSeconds(runner, tickAt, pass),
   };
   // A database that did not take a result is not waited for once more.
   if (!report.runs.some(({ spooled }) => spooled)) {
@@ -88,7 +88,10 @@ async function replay(runner: Runner): Promise<readonly RunReport[]> {
 }
 
 async function recover(runner: Runner): Promise<readonly RunReport[]> {
-  const liveRuns = await listLiveRuns(runner.driver, runner.node.name);
+  const liveRuns = await listLiveRuns(runner.driver, {
+    node: runner.node.name,
+    machineId: runner.identity.machineId,
+  });
   if (liveRuns.length === 0) {
     return [];
   }
@@ -99,13 +102,18 @@ async function recover(runner: Runner): Promise<readonly RunReport[]> {
 async function runDue(runner: Runner, tickAt: Instant, options: PassOptions): Promise<PassResult> {
   const keys = await listDueKeys(runner.driver, runner.node.name, tickAt);
   if (keys.length === 0) {
-    return { runs: [], notRun: [] };
+    return { runs: [], notRun: [], cutShort: false };
   }
   const { runPass } = await import('./pass.ts');
   return runPass(runner, keys, tickAt, options);
 }
 
-async function idleSeconds(runner: Runner, tickAt: Instant): Promise<number | null> {
+/** What stays due, because it runs still or the tick ended before it, is due now. */
+async function idleSeconds(runner: Runner, tickAt: Instant, pass: PassResult): Promise<number | null> {
+  const looked = pass.runs.length + pass.notRun.length > 0 || pass.cutShort;
+  if (looked && (await listDueKeys(runner.driver, runner.node.name, tickAt)).length > 0) {
+    return 0;
+  }
   const next = await nextEarliestStart(runner.driver, runner.node.name, tickAt);
   return next === null
     ? null

@@ -74,12 +74,20 @@ export async function loadCandidate(driver: Driver, key: DueKey): Promise<Candid
   };
 }
 
-/** The runs of the node that are recorded as alive. */
-export async function listLiveRuns(driver: Driver, node: string): Promise<readonly Run[]> {
-  const rows = await driver.all(`SELECT ${RUN_COLUMNS} FROM periodic_run WHERE live_node = ? ORDER BY id`, [
-    node,
-  ]);
-  return rows.map(runOf);
+/**
+ * The runs that are recorded as alive and that this node can judge: its own, and those of any node on the same machine,
+ * which may have been renamed since.
+ */
+export async function listLiveRuns(
+  driver: Driver,
+  { node, machineId }: { readonly node: string; readonly machineId: string },
+): Promise<readonly Run[]> {
+  // Only live runs have a node there, so this is a short stretch of the index.
+  const rows = await driver.all(
+    `SELECT ${RUN_COLUMNS} FROM periodic_run WHERE live_node > '' AND (node = ? OR machine_id = ?)`,
+    [node, machineId],
+  );
+  return rows.map(runOf).toSorted((one, other) => one.id - other.id);
 }
 
 /** The run with this token, or undefined. */

@@ -81,10 +81,14 @@ describe('a run whose runner', () => {
     },
   );
 
-  test('cannot be seen, and has no time limit, stays alive', async () => {
+  test('cannot be seen, and has no time limit, stays alive, which is told once', async () => {
     const { world, end } = await worldWithRunOf({ machineId: 'another' }, { timeout_s: 0 });
     await world.tick('2027-03-10T12:00:00Z');
-    expect(world.ledger()).toEqual(['backup 12:05 running']);
+    await world.tick('2027-03-10T12:05:00Z');
+    expect(world.ledger()).toEqual(['backup 12:05 running (runner_unseen)']);
+    expect(world.warnings().filter((warning) => warning.includes('cannot be seen'))).toEqual([
+      'run 1 of task "backup": its runner cannot be seen from here and it has no time limit, so it counts as alive; if it is dead, "periodic-cron reset" of its task gives it up',
+    ]);
     await end();
   });
 });

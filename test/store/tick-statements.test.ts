@@ -141,7 +141,9 @@ test('live runs are listed by node, and a run is found by its token', async () =
   const { database, driver } = await openWorld();
   const one = await claimSlot(driver, database.addTask({ name: 'one' }), '12:05');
   await claimSlot(driver, database.addTask({ name: 'two' }), '12:05', { node: 'beta' });
-  expect((await listLiveRuns(driver, 'alpha')).map(({ token }) => token)).toEqual([one]);
+  expect(
+    (await listLiveRuns(driver, { node: 'alpha', machineId: 'another' })).map(({ token }) => token),
+  ).toEqual([one]);
   expect(await findRun(driver, one)).toMatchObject({
     token: one,
     slot: at('12:05'),
@@ -196,8 +198,8 @@ describe('what an idle tick asks', () => {
     ],
     [
       'live runs',
-      (driver) => listLiveRuns(driver, 'alpha'),
-      /SEARCH periodic_run USING INDEX periodic_run_live_node_index \(live_node=\?\)/,
+      (driver) => listLiveRuns(driver, { node: 'alpha', machineId: 'machine' }),
+      /SEARCH periodic_run USING INDEX periodic_run_live_node_index \(live_node>\?\)/,
     ],
   ])('is an index lookup whatever the number of definitions: %s', async (_title, work, lookup) => {
     const world = await openLargeWorld();
