@@ -108,10 +108,10 @@ async function createStateTable(knex, make) {
     make.instant(table, 'earliest_start');
     make.instant(table, 'changed_at');
     table.integer('attempt').notNullable().defaultTo(0);
+    table.integer('first_attempt').notNullable().defaultTo(1);
     make.instant(table, 'retry_at');
     table.integer('failures').notNullable().defaultTo(0);
     make.instant(table, 'first_failure_at');
-    make.text(table, 'blocked_reason');
     make.text(table, 'fault');
     make.word(table, 'last_run_token', 36);
     make.word(table, 'last_status');
@@ -189,7 +189,6 @@ async function createNodeTables(knex, make) {
     make.word(table, 'version', 64);
     make.name(table, 'timezone');
     make.word(table, 'tz_version', 64);
-    table.bigInteger('clock_offset_ms').notNullable().defaultTo(0);
     table.bigInteger('tick_no').notNullable().defaultTo(0);
     make.instant(table, 'first_tick_at');
     make.instant(table, 'last_tick_at');

@@ -77,9 +77,18 @@ const TRIGGERS = {
     ${audit("'removed'", 'OLD', { before: definitionJson('OLD') })}
   END`,
 
+  periodic_task_node_inserting: `BEFORE INSERT ON periodic_task_node BEGIN
+    ${nodeComing()}
+  END`,
+
   periodic_task_node_inserted: `AFTER INSERT ON periodic_task_node BEGIN
     ${nodeAdded()}
     ${nodeAudit("'node added'", 'NEW')}
+  END`,
+
+  periodic_task_node_updating: `BEFORE UPDATE ON periodic_task_node
+  WHEN NEW.node <> OLD.node OR NEW.task_id <> OLD.task_id BEGIN
+    ${nodeComing()}
   END`,
 
   periodic_task_node_updated: `AFTER UPDATE ON periodic_task_node
@@ -141,15 +150,19 @@ export async function dropSqliteTriggers(knex) {
 }
 
 /**
- * A node that comes (again) starts to count now: what it missed while the task was not its own is not its debt.
+ * A node that comes again starts to count now: what it missed while the task was not its own is not its debt. Whether it
+ * was its own, by name or by `*`, shows only before the row is there, even where REPLACE puts a row in its own place.
  */
+function nodeComing() {
+  return `UPDATE periodic_task_state SET counted_from = ${THIS_MINUTE}, first_slot = NULL, retry_at = NULL
+    WHERE task_id = NEW.task_id AND scope_key NOT IN ('', '*') AND NEW.node IN (scope_key, '*')
+      AND NOT EXISTS (SELECT 1 FROM periodic_task_node n
+                      WHERE n.task_id = NEW.task_id AND n.node IN (scope_key, '*'));`;
+}
+
+/** A node that the task did not have before gets a state, which starts to count now. */
 function nodeAdded() {
   return `${mark('NEW.task_id')}
-    UPDATE periodic_task_state SET counted_from = ${THIS_MINUTE}, first_slot = NULL, retry_at = NULL
-    WHERE task_id = NEW.task_id AND scope_key NOT IN ('', '*')
-      AND (scope_key = NEW.node
-           OR (NEW.node = '*'
-               AND scope_key NOT IN (SELECT node FROM periodic_task_node WHERE task_id = NEW.task_id)));
     INSERT INTO periodic_task_state (task_id, scope_key, counted_from, first_slot, earliest_start, changed_at)
     SELECT NEW.task_id, k.key, COALESCE(u.counted_from, ${THIS_MINUTE}), u.first_slot, '', ${NOW}
     FROM (SELECT NEW.node AS key WHERE NEW.node <> '*' UNION SELECT name FROM periodic_node WHERE NEW.node = '*') k

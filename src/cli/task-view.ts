@@ -171,6 +171,7 @@ function newState(taskId: number, countedFrom: Instant): TaskState {
     nextSlot: null,
     earliestStart: 'decide-anew',
     attempt: 0,
+    firstAttempt: 1,
     retryAt: null,
     failures: 0,
     firstFailureAt: null,

@@ -32,7 +32,6 @@ export type Settings = {
   readonly defaultSpacingSeconds: number;
   /** How much of a run's output is kept. */
   readonly outputLimitBytes: number;
-  readonly tickHistoryDays: number;
   readonly modules: ModuleSources;
 };
 
@@ -49,6 +48,5 @@ export const DEFAULT_SETTINGS: Settings = {
   defaultTimeoutSeconds: 3_600,
   defaultSpacingSeconds: 300,
   outputLimitBytes: 65_536,
-  tickHistoryDays: 30,
   modules: { folders: [], packages: [] },
 };

@@ -13,8 +13,6 @@ type Entry = {
   readonly isDefault: boolean;
 };
 
-const DAY_S = 86_400;
-
 const ENTRIES = {
   database: {
     comment: [
@@ -60,11 +58,6 @@ const ENTRIES = {
   output_limit: {
     comment: ["How much of a run's output is kept: its head and its tail (1KiB to 64MiB)."],
     value: formatByteSize(DEFAULT_SETTINGS.outputLimitBytes),
-    isDefault: true,
-  },
-  tick_history: {
-    comment: ['How long the record of ticks is kept, in whole days.'],
-    value: formatDuration(DEFAULT_SETTINGS.tickHistoryDays * DAY_S),
     isDefault: true,
   },
   modules: {

@@ -6,7 +6,6 @@ import { parseByteSize } from './byte-size.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { didYouMean } from './near-miss.ts';
 
-const DAY_S = 86_400;
 const OUTPUT_LIMIT_BYTES = { min: 1_024, max: 64 * 1_024 * 1_024 };
 
 const text = (what: string) => z.string(expected(what)).check(z.trim(), z.minLength(1, expected(what)));
@@ -22,7 +21,6 @@ export const configFileSchema = z.strictObject(
     default_timeout: z.optional(read((value) => seconds(value, { min: 0 }))),
     default_spacing: z.optional(read((value) => seconds(value, { min: 1 }))),
     output_limit: z.optional(read(outputLimit)),
-    tick_history: z.optional(read(days)),
     modules: z.optional(
       z.strictObject(
         {
@@ -144,14 +142,6 @@ function durationOf(value: string): Reading<number> {
     }
     throw error;
   }
-}
-
-function days(value: unknown): Reading<number> {
-  const duration = seconds(value, { min: DAY_S });
-  if (!('value' in duration) || duration.value % DAY_S !== 0) {
-    return { expected: 'whole days such as 30d' };
-  }
-  return { value: duration.value / DAY_S };
 }
 
 function outputLimit(value: unknown): Reading<number> {

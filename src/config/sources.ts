@@ -138,7 +138,6 @@ function settingsOf({ folder, values }: LoadedFile): Settings {
     defaultTimeoutSeconds: values.default_timeout ?? DEFAULT_SETTINGS.defaultTimeoutSeconds,
     defaultSpacingSeconds: values.default_spacing ?? DEFAULT_SETTINGS.defaultSpacingSeconds,
     outputLimitBytes: values.output_limit ?? DEFAULT_SETTINGS.outputLimitBytes,
-    tickHistoryDays: values.tick_history ?? DEFAULT_SETTINGS.tickHistoryDays,
     modules: {
       folders: modules?.folders?.map((path) => resolve(folder, path)) ?? DEFAULT_SETTINGS.modules.folders,
       packages: modules?.packages ?? DEFAULT_SETTINGS.modules.packages,

@@ -3,6 +3,7 @@ import type { JsonValue } from './json.ts';
 /** How an attempt to run a task ended. `reason` and `message` are for people; `kind` is what the runner acts on. */
 export type Outcome = Succeeded | Failed | TimedOut | Stopped | Cancelled;
 
+/** The module returned, or the command ended with status 0. */
 export type Succeeded = {
   readonly kind: 'succeeded';
   readonly result?: JsonValue;
@@ -30,16 +31,15 @@ export type TimedOut = {
 /** The module asked never to be run again for this task. */
 export type Stopped = { readonly kind: 'stopped'; readonly reason: string; readonly result?: JsonValue };
 
+/** The run was ended from outside, before its module was done. */
 export type Cancelled = {
   readonly kind: 'cancelled';
+  /** `shutdown` when the runner was told to end, `operator` when a person asked for it; any other text says why. */
   readonly reason: string;
   readonly message: string;
   readonly exitCode?: number;
   readonly signal?: string;
 };
-
-/** Why a run is cancelled from outside: the runner is told to end, or an operator asked for it. */
-export type CancelReason = 'shutdown' | 'operator';
 
 /** Why a run was cancelled, in words that follow its status. */
 export function messageOfCancel(reason: string): string {

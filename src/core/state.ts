@@ -35,6 +35,8 @@ export type TaskState = {
   readonly earliestStart: Instant | 'decide-anew' | null;
   /** The last attempt of the handled slot. */
   readonly attempt: number;
+  /** The number of its first attempt: 1, unless a reset let the slot be taken once more. Retries are counted from it. */
+  readonly firstAttempt: number;
   /** When the next attempt of the handled slot may start, if one is pending. */
   readonly retryAt: Instant | null;
   readonly failures: number;

@@ -8,9 +8,13 @@ import type { RetryCause, TaskDefinition } from './task.ts';
 /** What a transition changes in a state. The epoch is not among it: the store raises it with every transition. */
 export type StatePatch = Partial<Omit<TaskState, 'taskId' | 'scopeKey' | 'epoch'>>;
 
-/** The state after its due slots were taken, to run them or to skip them. */
-export function takeSlots(state: TaskState, schedule: Schedule, slots: SlotRange): StatePatch {
-  return waitingFor(schedule, { ...state, handledSlot: slots.slot, retryAt: null, attempt: 1 });
+/**
+ * The state after its due slots were taken, to run them or to skip them. The attempt is their first one: 1, or the next
+ * free number of a slot that was taken before a reset.
+ */
+export function takeSlots(state: TaskState, schedule: Schedule, slots: SlotRange, attempt = 1): StatePatch {
+  const taken = { ...state, handledSlot: slots.slot, retryAt: null, attempt };
+  return { ...waitingFor(schedule, taken), firstAttempt: attempt };
 }
 
 /** The state after a pending attempt of the handled slot was taken. */
@@ -60,7 +64,7 @@ export type AfterRun = { readonly patch: StatePatch; readonly retryAt: Instant |
 /**
  * The state after a run ended: succeeded or failed for good goes on to the next slot; a failure that the policy retries
  * leaves an attempt pending; `stopped` terminates the state. A run of a slot that is no longer the handled one (runs
- * beside each other) is never retried: a newer slot has superseded it.
+ * beside each other), or that was taken once more since, is never retried: what is newer has superseded it.
  */
 export function afterRun(
   state: TaskState,
@@ -86,7 +90,7 @@ export function afterRun(
     };
     return { retryAt: null, patch: { ...patch, ...RESTING, retryAt: null, failures: 0, ...terminated } };
   }
-  const retryAt = run.slot === state.handledSlot ? retryInstant(policy, run) : null;
+  const retryAt = isOfLastTaking(state, run) ? retryInstant(policy, run, state.firstAttempt) : null;
   if (retryAt !== null && policy.active && state.terminatedAt === null) {
     return { retryAt, patch: { ...patch, retryAt, earliestStart: earliestStartWith(state, retryAt) } };
   }
@@ -121,15 +125,17 @@ export function withoutLost(state: TaskState, slot: Instant): TaskState {
   return { ...state, failures, firstFailureAt: failures === 0 ? null : state.firstFailureAt };
 }
 
-function retryInstant(policy: RetryPolicy, run: EndedRun): Instant | null {
+function isOfLastTaking({ handledSlot, firstAttempt }: TaskState, { slot, attempt }: EndedRun): boolean {
+  return slot === handledSlot && attempt >= firstAttempt;
+}
+
+function retryInstant(policy: RetryPolicy, run: EndedRun, firstAttempt: number): Instant | null {
   const cause = retryCauseOf(run);
-  if (cause === undefined || !policy.retryOn.includes(cause) || run.attempt > policy.retryLimit) {
+  const retriesUsed = run.attempt - firstAttempt;
+  if (cause === undefined || !policy.retryOn.includes(cause) || retriesUsed >= policy.retryLimit) {
     return null;
   }
-  const delaySeconds = Math.min(
-    policy.retryDelaySeconds * 2 ** (run.attempt - 1),
-    policy.retryMaxDelaySeconds,
-  );
+  const delaySeconds = Math.min(policy.retryDelaySeconds * 2 ** retriesUsed, policy.retryMaxDelaySeconds);
   return run.endedAt + delaySeconds * 1_000;
 }
 

@@ -1,10 +1,11 @@
 import { Socket } from 'node:net';
-import { isMainThread } from 'node:worker_threads';
+import { isMainThread, workerData } from 'node:worker_threads';
 import type { TaskModule } from '../modules/module.ts';
-import { describeOptions, parseOptions } from '../modules/options.ts';
+import { checkOptions, describeOptions, parseOptions } from '../modules/options.ts';
 import { CHANNEL_DESCRIPTOR, type ChildReply, type ChildRequest, onLines } from './child-messages.ts';
 import { loadModules } from './load-modules.ts';
 import { endOf, messageOfFaults, messageOfThrown, settle } from './module-outcome.ts';
+import { readRunnerWatch, startRunnerWatch, watchRunner } from './runner-watch.ts';
 import { createContext } from './task-context.ts';
 
 type RunRequest = Extract<ChildRequest, { kind: 'run' }>;
@@ -14,8 +15,11 @@ export { load, resolve } from './module-hooks.ts';
 
 const NEVER_SETTLED = 'never settled: its promise waits for something that cannot come any more';
 
+const watch = isMainThread ? undefined : readRunnerWatch(workerData);
 if (isMainThread) {
   serveRunner(new Socket({ fd: CHANNEL_DESCRIPTOR }));
+} else if (watch !== undefined) {
+  watchRunner(watch);
 }
 
 /** Answers the one request that comes over the channel. */
@@ -58,6 +62,9 @@ function answerOnDeath(answer: Answer): void {
 async function serve(request: ChildRequest, answer: Answer): Promise<void> {
   const signal = abortOnSigterm();
   try {
+    if (request.kind !== 'run') {
+      startRunnerWatch(request.runnerPid);
+    }
     answer(await replyTo(request, signal));
   } catch (thrown) {
     answer({ kind: 'fault', message: messageOfThrown(thrown) });
@@ -79,16 +86,13 @@ async function replyTo(request: ChildRequest, signal: AbortSignal): Promise<Chil
       message: `expected module ${JSON.stringify(request.id)} in ${request.file}, got none`,
     };
   }
-  return request.kind === 'check' ? check(module, request.options) : run(module, request, signal);
+  return request.kind === 'check'
+    ? { kind: 'checked', faults: await checkOptions(module.options, request.options) }
+    : run(module, request, signal);
 }
 
 async function describeModule({ id, description, options }: TaskModule) {
   return { id, description, options: await describeOptions(options) };
-}
-
-async function check(module: TaskModule, options: unknown): Promise<ChildReply> {
-  const parsed = await parseOptions(module.options, options);
-  return { kind: 'checked', faults: parsed.kind === 'invalid' ? parsed.faults : [] };
 }
 
 async function run(module: TaskModule, request: RunRequest, signal: AbortSignal): Promise<ChildReply> {

@@ -10,8 +10,14 @@ import type { ModuleEnd } from './module-outcome.ts';
 
 /** What a child process is asked to do; it gets one request in its life, as a line of JSON. */
 export type ChildRequest =
-  | { readonly kind: 'describe'; readonly file: string }
-  | { readonly kind: 'check'; readonly file: string; readonly id: string; readonly options: JsonValue }
+  | { readonly kind: 'describe'; readonly file: string; readonly runnerPid: number }
+  | {
+      readonly kind: 'check';
+      readonly file: string;
+      readonly id: string;
+      readonly options: JsonValue;
+      readonly runnerPid: number;
+    }
   | {
       readonly kind: 'run';
       readonly file: string;

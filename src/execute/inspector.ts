@@ -17,11 +17,11 @@ export type InspectorSettings = {
 export function createInspector(settings: InspectorSettings): Inspector {
   return {
     describe: async (file) => {
-      const reply = await ask(settings, { kind: 'describe', file });
+      const reply = await ask(settings, { kind: 'describe', file, runnerPid: process.pid });
       return reply.kind === 'described' ? reply : { kind: 'fault', message: messageOfReply(reply) };
     },
     check: async (file, id, options): Promise<readonly Fault[]> => {
-      const reply = await ask(settings, { kind: 'check', file, id, options });
+      const reply = await ask(settings, { kind: 'check', file, id, options, runnerPid: process.pid });
       return reply.kind === 'checked' ? reply.faults : [{ field: 'module', message: messageOfReply(reply) }];
     },
   };

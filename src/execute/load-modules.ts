@@ -3,7 +3,7 @@ import { createRequire, register } from 'node:module';
 import { extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { TaskModule } from '../modules/module.ts';
-import { shown } from '../modules/options.ts';
+import { shown } from '../modules/option-faults.ts';
 import { childEntryPath } from './child-entry-path.ts';
 import { LENT_PACKAGES, stripsTypes, TYPESCRIPT_EXTENSIONS } from './module-hooks.ts';
 import { messageOfThrown } from './module-outcome.ts';

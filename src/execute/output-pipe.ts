@@ -56,10 +56,19 @@ async function openEnds(): Promise<{ readonly reader: number; readonly writer: n
   const path = join(folder, 'output');
   try {
     await makeNamedPipe(path);
-    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    return { reader, writer: openSync(path, constants.O_WRONLY) };
+    return openBoth(path);
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function openBoth(path: string): { readonly reader: number; readonly writer: number } {
+  const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return { reader, writer: openSync(path, constants.O_WRONLY) };
+  } catch (thrown) {
+    closeSync(reader);
+    throw thrown;
   }
 }
 

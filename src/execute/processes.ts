@@ -43,9 +43,22 @@ export function processStartTime(pid: number): string | undefined {
   return stat === undefined || stat.isZombie ? undefined : stat.startTime;
 }
 
-/** True while the process of that pid is the one that started then: pids are used again. */
+/**
+ * False once it is proven that the process of that pid is not the one that started then: pids are used again. A process
+ * of another user that the system hides (/proc mounted with `hidepid`) cannot be told apart, and counts as the same.
+ */
 export function isSameProcess(pid: number, startTime: string): boolean {
-  return processStartTime(pid) === startTime;
+  const isShown = !HAS_PROC || readStat(pid) !== undefined;
+  return isShown ? processStartTime(pid) === startTime : isHidden(pid);
+}
+
+function isHidden(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (thrown) {
+    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM';
+  }
 }
 
 export type ProcessStat = {

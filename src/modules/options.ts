@@ -1,8 +1,16 @@
 import type { $ZodIssue, $ZodType } from 'zod/v4/core';
-import { didYouMean } from '../config/near-miss.ts';
 import type { Fault } from '../core/errors.ts';
-import { isJsonObject, type JsonValue } from '../core/json.ts';
+import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { once } from '../core/once.ts';
+import { faultsOfIssues, faultsOfUnknownKeys, fieldAt, isWithin } from './option-faults.ts';
+import {
+  faultOfReference,
+  findSecrets,
+  isSecret,
+  resolveSecret,
+  type Secret,
+  withValueAt,
+} from './secrets.ts';
 
 /** One option of a module, as help texts and forms show it. */
 export type OptionField = {
@@ -11,35 +19,106 @@ export type OptionField = {
   readonly type: string;
   readonly description: string;
   readonly required: boolean;
-  /** Absent when the option has no default. */
+  /** Absent when the option has no default, or is secret. */
   readonly default?: JsonValue;
-  /** A secret's value is never printed: the schema says so with `.meta({ secret: true })`. */
+  /**
+   * A secret is stored and shown as a reference, `env:NAME` or `file:/path`, which is resolved right before the run: the
+   * schema says so with `.meta({ secret: true })`.
+   */
   readonly secret: boolean;
 };
 
 const loadZod = once(() => import('./zod-core.ts'));
 
-export type CheckedOptions =
+/**
+ * Checks options as they are written, with a module's schema, from whichever copy of zod 4 it comes; without a schema no
+ * options are allowed. Every fault is named, with the field it is in.
+ *
+ * A secret has to be a reference; what its schema asks of it is left to the run, which alone knows what it refers to. A
+ * check over several options sees the reference. No message shows what stands in a secret's place.
+ */
+export async function checkOptions(schema: $ZodType | undefined, value: unknown): Promise<readonly Fault[]> {
+  const given = value ?? {};
+  if (schema === undefined) {
+    return faultsOfUnknownKeys(Object.keys(Object(given)), [], 'options');
+  }
+  const secrets = findSecrets(await jsonSchemaOf(schema), given);
+  const parsed = await parse(schema, given, secrets);
+  const issues = parsed.kind === 'refused' ? parsed.issues : [];
+  const others = issues.filter((issue) => !secrets.some((secret) => isWithin(issue.path, secret.path)));
+  return [...secrets.flatMap(faultsOfPlainSecret), ...faultsOfIssues(others, schema, secrets)];
+}
+
+function faultsOfPlainSecret({ path, value }: Secret): readonly Fault[] {
+  const message = faultOfReference(value);
+  return message === undefined ? [] : [{ field: fieldAt(path), message }];
+}
+
+export type ParsedOptions =
   | { readonly kind: 'valid'; readonly options: unknown }
   | { readonly kind: 'invalid'; readonly faults: readonly Fault[] };
 
 /**
- * Parses options with a module's schema, from whichever copy of zod 4 it comes; without a schema no options are
- * allowed. Every fault is named, with the field it is in.
+ * Parses options for a run: secrets are taken from the environment and the files that their references name, then the
+ * schema checks everything. Every fault is named as {@link checkOptions} does; none shows a secret.
  */
-export async function parseOptions(schema: $ZodType | undefined, value: unknown): Promise<CheckedOptions> {
+export async function parseOptions(
+  schema: $ZodType | undefined,
+  value: unknown,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<ParsedOptions> {
   const given = value ?? {};
   if (schema === undefined) {
     const faults = faultsOfUnknownKeys(Object.keys(Object(given)), [], 'options');
     return faults.length === 0 ? { kind: 'valid', options: {} } : { kind: 'invalid', faults };
   }
-  const { safeParseAsync } = await loadZod();
-  const parsed = await safeParseAsync(schema, given, { reportInput: true });
-  if (parsed.success) {
-    return { kind: 'valid', options: parsed.data };
+  let options: unknown = given;
+  const secrets: Secret[] = [];
+  const faults: Fault[] = [];
+  for (const { path, value: reference } of findSecrets(await jsonSchemaOf(schema), given)) {
+    const resolved = await resolveSecret(reference, env);
+    if (resolved.kind === 'fault') {
+      faults.push({ field: fieldAt(path), message: resolved.message });
+    } else {
+      options = withValueAt(options, path, resolved.text);
+      secrets.push({ path, value: resolved.text });
+    }
   }
-  const known = namesOf(schema);
-  return { kind: 'invalid', faults: parsed.error.issues.flatMap((issue) => faultsOf(issue, known)) };
+  if (faults.length > 0) {
+    return { kind: 'invalid', faults };
+  }
+  const parsed = await parse(schema, options, secrets);
+  switch (parsed.kind) {
+    case 'parsed':
+      return { kind: 'valid', options: parsed.options };
+    case 'refused':
+      return { kind: 'invalid', faults: faultsOfIssues(parsed.issues, schema, secrets) };
+    case 'failed':
+      return { kind: 'invalid', faults: [{ field: 'options', message: FAILED_WITH_SECRETS }] };
+  }
+}
+
+const FAILED_WITH_SECRETS = 'their check threw an error, which is not shown since it may tell a secret';
+
+type Parsed =
+  | { readonly kind: 'parsed'; readonly options: unknown }
+  | { readonly kind: 'refused'; readonly issues: readonly $ZodIssue[] }
+  /** The schema's own code threw, given secrets or what stands in their place. */
+  | { readonly kind: 'failed' };
+
+async function parse(schema: $ZodType, options: unknown, secrets: readonly Secret[]): Promise<Parsed> {
+  const { safeParseAsync } = await loadZod();
+  try {
+    const parsed = await safeParseAsync(schema, options, { reportInput: true });
+    return parsed.success
+      ? { kind: 'parsed', options: parsed.data }
+      : { kind: 'refused', issues: parsed.error.issues };
+  } catch (thrown) {
+    if (secrets.length > 0) {
+      return { kind: 'failed' };
+    }
+    throw thrown;
+  }
 }
 
 /** Describes the options that a schema accepts, or none without a schema. */
@@ -47,92 +126,46 @@ export async function describeOptions(schema: $ZodType | undefined): Promise<rea
   if (schema === undefined) {
     return [];
   }
-  const { toJSONSchema } = await loadZod();
-  const described: unknown = toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
-  if (!isJsonObject(described) || !isJsonObject(described['properties'])) {
+  const described = await jsonSchemaOf(schema);
+  if (!isJsonObject(described['properties'])) {
     return [];
   }
   const required = Array.isArray(described['required']) ? described['required'] : [];
   return Object.entries(described['properties']).map(([name, property]) =>
-    fieldOf(name, property, required.includes(name)),
+    fieldOf(name, property, { required: required.includes(name), secret: isSecret(described, property) }),
   );
 }
 
-/** The faults of options that the module does not know; `known` are those it does. */
-export function faultsOfUnknownKeys(
-  keys: readonly string[],
-  known: readonly string[],
-  path: string,
-): readonly Fault[] {
-  const expected = known.length === 0 ? 'no options' : `one of ${known.join(', ')}`;
-  return keys.map((key) => ({
-    field: `${path}.${key}`,
-    message: `expected ${expected}, got ${JSON.stringify(key)}${didYouMean(key, known)}`,
-  }));
-}
+const jsonSchemas = new WeakMap<$ZodType, JsonObject>();
 
-/** Shows a value in a message: short, and without breaking the line. */
-export function shown(value: unknown): string {
-  if (value === undefined) {
-    return 'nothing';
+/** A schema as JSON Schema; made once, since a tick may run a thousand tasks of one module. */
+async function jsonSchemaOf(schema: $ZodType): Promise<JsonObject> {
+  const known = jsonSchemas.get(schema);
+  if (known !== undefined) {
+    return known;
   }
-  const text = typeof value === 'bigint' ? `${value}n` : (JSON.stringify(value) ?? `a ${typeof value}`);
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+  const { toJSONSchema } = await loadZod();
+  const made: unknown = toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+  const described = isJsonObject(made) ? made : {};
+  jsonSchemas.set(schema, described);
+  return described;
 }
 
-function namesOf(schema: $ZodType): readonly string[] {
-  const definition: unknown = schema._zod.def;
-  const shape =
-    typeof definition === 'object' && definition !== null && 'shape' in definition && definition.shape;
-  return Object.keys(Object(shape));
-}
-
-function faultsOf(issue: $ZodIssue, known: readonly string[]): readonly Fault[] {
-  const path = issue.path.reduce<string>(
-    (text, step) => (typeof step === 'number' ? `${text}[${step}]` : `${text}.${String(step)}`),
-    'options',
-  );
-  if (issue.code === 'unrecognized_keys') {
-    return faultsOfUnknownKeys(issue.keys, issue.path.length === 0 ? known : [], path);
-  }
-  return [{ field: path, message: messageOfIssue(issue) }];
-}
-
-function messageOfIssue(issue: $ZodIssue): string {
-  const got = shown(issue.input);
-  switch (issue.code) {
-    case 'invalid_type':
-      return `expected ${issue.expected}, got ${got}`;
-    case 'invalid_value':
-      return `expected ${issue.values.map((value) => shown(value)).join(' or ')}, got ${got}`;
-    case 'too_small':
-      return `expected ${boundOf(issue.origin, 'at least', issue.minimum)}, got ${got}`;
-    case 'too_big':
-      return `expected ${boundOf(issue.origin, 'at most', issue.maximum)}, got ${got}`;
-    case 'invalid_format':
-      return `expected ${issue.format === 'regex' ? `text like ${issue.pattern ?? 'the pattern'}` : issue.format}, got ${got}`;
-    default:
-      return issue.input === undefined ? issue.message : `${issue.message}, got ${got}`;
-  }
-}
-
-const COUNTED: Readonly<Record<string, string>> = { string: 'characters', array: 'items', set: 'items' };
-
-function boundOf(origin: string, word: string, bound: number | bigint): string {
-  const unit = COUNTED[origin];
-  return unit === undefined ? `${word} ${bound}` : `${word} ${bound} ${unit}`;
-}
-
-function fieldOf(name: string, property: unknown, required: boolean): OptionField {
+function fieldOf(
+  name: string,
+  property: JsonValue,
+  { required, secret }: Pick<OptionField, 'required' | 'secret'>,
+): OptionField {
   const described = isJsonObject(property) ? property : {};
+  const { description, default: standard } = described;
   const field = {
     name,
     type: typeTextOf(described),
-    description: typeof described['description'] === 'string' ? described['description'] : '',
+    description: typeof description === 'string' ? description : '',
     required,
-    secret: described['secret'] === true,
+    secret,
   };
-  return described['default'] === undefined ? field : { ...field, default: described['default'] };
+  return standard === undefined || secret ? field : { ...field, default: standard };
 }
 
 function typeTextOf(described: JsonValue | undefined): string {

@@ -6,7 +6,7 @@ import type { Inspector } from './description.ts';
 import type { DescriptionCache } from './description-cache.ts';
 import type { ForeignModule, ForeignModules } from './foreign-modules.ts';
 import type { ModuleFault } from './module-files.ts';
-import { describeOptions, type OptionField, parseOptions } from './options.ts';
+import { checkOptions, describeOptions, type OptionField } from './options.ts';
 import { COMMAND_DESCRIPTION, COMMAND_FIELDS, COMMAND_ID, readCommandOptions } from './shipped/command.ts';
 import { SHIPPED_MODULES, type ShippedModules } from './shipped/shipped-modules.ts';
 import type { ShippedModule } from './shipped-module.ts';
@@ -43,6 +43,8 @@ export type Registry = {
   /** Names every fault of the options; a module that cannot be used is a fault of the field `module`. */
   readonly checkOptions: (id: string, options: JsonValue) => Promise<readonly Fault[]>;
   readonly list: () => Promise<ModuleListing>;
+  /** The same modules, looked up without writing a file: what the cache does not know is found out and forgotten. */
+  readonly readOnly: () => Registry;
 };
 
 export type RegistrySettings = {
@@ -69,12 +71,18 @@ export function createRegistry(settings: RegistrySettings): Registry {
     resolveShipped(shipped, id) ?? resolveForeign(await foreign(), shippedIds, id);
   return {
     resolve,
-    checkOptions: async (id, options) => checkOptions(settings, await resolve(id), options, foreign),
+    checkOptions: async (id, options) => faultsOfOptions(settings, await resolve(id), options, foreign),
     list: async () => {
       const { modules, faults } = await foreign();
       return { modules: [...(await listShipped(shipped)), ...modules.map(entryOf)], faults };
     },
+    readOnly: () => createRegistry({ ...settings, cache: readOnlyCache(settings.cache) }),
   };
+}
+
+function readOnlyCache({ find, knowsValid }: DescriptionCache): DescriptionCache {
+  const forget = () => Promise.resolve();
+  return { find, knowsValid, keep: forget, keepValid: forget };
 }
 
 function resolveShipped(shipped: ShippedModules, id: string): ResolvedModule | undefined {
@@ -102,7 +110,7 @@ function messageOfUnknown(foreign: ForeignModules, shippedIds: readonly string[]
   return `expected a known module (${known.join(', ')}), got ${JSON.stringify(id)}${didYouMean(id, known)}${also}`;
 }
 
-async function checkOptions(
+async function faultsOfOptions(
   settings: RegistrySettings,
   module: ResolvedModule,
   options: JsonValue,
@@ -115,10 +123,8 @@ async function checkOptions(
       const read = readCommandOptions(options);
       return read.kind === 'invalid' ? read.faults : [];
     }
-    case 'shipped': {
-      const checked = await parseOptions((await module.load()).options, options);
-      return checked.kind === 'invalid' ? checked.faults : [];
-    }
+    case 'shipped':
+      return checkOptions((await module.load()).options, options);
     case 'foreign': {
       const found = (await foreign()).modules.find((candidate) => candidate.id === module.id);
       return found === undefined ? [] : await checkForeign(settings, found, options);

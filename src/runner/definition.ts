@@ -114,11 +114,22 @@ export function isStateOf(
   return Array.isArray(nodes) && (nodes.includes(state.scopeKey) || nodes.includes(ALL_NODES));
 }
 
-/** What is wrong with the nodes of a record, its other columns apart. */
+/**
+ * What is wrong with the nodes of a record of which none can be. Where at least one can be, there are no faults here: the
+ * state of that node tells of the others.
+ */
 export async function faultsOfNodes(record: TaskRecord): Promise<readonly Fault[]> {
   const { checkTask } = await import('../core/task-schema.ts');
   const checked = checkTask(record);
-  return checked.kind === 'valid' ? [] : checked.faults.filter(({ field }) => field.startsWith('nodes'));
+  const faults = checked.kind === 'valid' ? [] : checked.faults.filter(({ field }) => isOfNodes(field));
+  const { nodes } = record.fields;
+  const faulty = new Set(faults.map(({ field }) => field));
+  return Array.isArray(nodes) && faulty.size < nodes.length ? [] : faults;
+}
+
+/** `nodes`, or one of them, such as `nodes.0`. */
+function isOfNodes(field: string): boolean {
+  return field === 'nodes' || field.startsWith('nodes.');
 }
 
 /** The fault of whatever a check threw that should not throw. */

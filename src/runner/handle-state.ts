@@ -227,9 +227,7 @@ async function start(runner: Runner, valid: Valid, { slots, attempt, message }: 
   const { task, schedule, state } = valid;
   const number = attempt ?? (await nextAttempt(runner, state, slots.slot));
   const patch =
-    attempt === undefined
-      ? { ...takeSlots(state, schedule, slots), attempt: number }
-      : takeRetry(state, schedule, number);
+    attempt === undefined ? takeSlots(state, schedule, slots, number) : takeRetry(state, schedule, number);
   const result = await runAttempt(runner, {
     task,
     options: task.options,
@@ -272,7 +270,7 @@ async function skip(
   const attempt = await nextAttempt(runner, state, slots.slot);
   return skipSlots(runner.driver, {
     state,
-    patch: { ...takeSlots(state, schedule, slots), attempt, ...(mended ? { fault: null } : {}) },
+    patch: { ...takeSlots(state, schedule, slots, attempt), ...(mended ? { fault: null } : {}) },
     skipped: { ...identityOf(runner, record, state), slots, attempt, reason, message, at: runner.clock() },
   });
 }

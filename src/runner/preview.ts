@@ -1,5 +1,6 @@
 import { type Decision, decide, nextSlotOf } from '../core/due.ts';
 import { floorToMinute, type Instant } from '../core/instants.ts';
+import { once } from '../core/once.ts';
 import type { TaskState } from '../core/state.ts';
 import { nameOf, runsOn, type Task } from '../core/task.ts';
 import {
@@ -15,18 +16,20 @@ import type { NotRun, Runner, RunReport } from './runner.ts';
 import type { TickReport } from './tick.ts';
 
 /**
- * What a tick at this instant would do with the states as they are now. Reads, and changes nothing. Each task is decided
- * by itself: the limit of running tasks, which depends on how long they take, is not foreseen.
+ * What a tick at this instant would do with the states as they are now. Reads, and changes nothing, neither the database
+ * nor a file. Each task is decided by itself: the limit of running tasks, which depends on how long they take, is not
+ * foreseen.
  */
 export async function previewTick(runner: Runner, at: Instant): Promise<TickReport> {
   const tickAt = floorToMinute(at);
   const runs: RunReport[] = [];
   const notRun: NotRun[] = [];
+  const registry = once(async () => (await runner.registry()).readOnly());
   for (const key of await listDueKeys(runner.driver, runner.node.name, tickAt)) {
     const candidate = await loadCandidate(runner.driver, key);
     const state = candidate === undefined ? undefined : await stateHere(runner, candidate);
     if (candidate !== undefined && state !== undefined) {
-      const previewed = await preview(runner, { ...candidate, state }, { tickAt, now: at });
+      const previewed = await preview(runner, { ...candidate, state }, { tickAt, now: at, registry });
       runs.push(...previewed.runs);
       notRun.push(...previewed.notRun);
     }
@@ -47,6 +50,12 @@ async function stateHere(runner: Runner, { record, state }: Candidate): Promise<
   return runsOn(nodes, runner.node.name) && !exists ? { ...state, scopeKey: runner.node.name } : undefined;
 }
 
+type PreviewedTick = {
+  readonly tickAt: Instant;
+  readonly now: Instant;
+  readonly registry: Runner['registry'];
+};
+
 type Previewed = { readonly runs: readonly RunReport[]; readonly notRun: readonly NotRun[] };
 
 const NOTHING: Previewed = { runs: [], notRun: [] };
@@ -54,11 +63,11 @@ const NOTHING: Previewed = { runs: [], notRun: [] };
 async function preview(
   runner: Runner,
   { record, state, liveRuns }: Candidate,
-  { tickAt, now }: { readonly tickAt: Instant; readonly now: Instant },
+  { tickAt, now, registry }: PreviewedTick,
 ): Promise<Previewed> {
   const definition = await definitionOf(
     { record, state, nodeTimezone: runner.node.timezone },
-    await runner.registry(),
+    await registry(),
   );
   if (definition.kind === 'invalid') {
     const reason = `invalid: ${faultText(definition.faults)}`;

@@ -1,10 +1,14 @@
-import { recordLateEnd } from '../store/finish.ts';
+import { DatabaseError, messageOf } from '../core/errors.ts';
+import { type LateResult, recordLateEnd } from '../store/finish.ts';
 import type { Runner, RunReport } from './runner.ts';
 import type { SpoolFile } from './spool.ts';
+import type { SpooledEnd } from './spooled-end.ts';
 
 /**
  * Records the results that earlier ticks could not write. Several ticks may do so at once: recording is idempotent, and
- * a file is removed only after its result is in the database.
+ * a file is removed only after its result is in the database. Trouble with one file is a warning; the others go on.
+ *
+ * @throws DatabaseError when the database cannot be used
  */
 export async function replaySpool(runner: Runner): Promise<readonly RunReport[]> {
   const reports: RunReport[] = [];
@@ -23,13 +27,14 @@ async function replayFile(runner: Runner, file: SpoolFile): Promise<RunReport | 
     rejectFile(runner, file.file, file.message);
     return undefined;
   }
-  const { token, task, end, policy } = file.spooled;
-  const late = await recordLateEnd(runner.driver, token, end, policy);
-  if (late.kind === 'unknown') {
-    rejectFile(runner, file.file, `the ledger has no run ${token}`);
+  const { token, task, end } = file.spooled;
+  const late = await recordSpooled(runner, file.spooled);
+  if (late.kind === 'refused' || late.kind === 'unknown') {
+    const why = late.kind === 'refused' ? late.message : `the ledger has no run ${token}`;
+    rejectFile(runner, file.file, why);
     return undefined;
   }
-  runner.spool.drop(file.file);
+  dropFile(runner, file.file);
   if (late.kind === 'kept-as-late') {
     const message = `a late result of run ${late.run.id} of task ${JSON.stringify(task)} (${end.status}) is kept beside its recorded end (${late.run.status})`;
     runner.onEvent({ kind: 'warning', message });
@@ -52,10 +57,37 @@ async function replayFile(runner: Runner, file: SpoolFile): Promise<RunReport | 
   };
 }
 
+type Recorded = LateResult | { readonly kind: 'refused'; readonly message: string };
+
+async function recordSpooled(runner: Runner, { token, end, policy }: SpooledEnd): Promise<Recorded> {
+  try {
+    return await recordLateEnd(runner.driver, token, end, policy);
+  } catch (error) {
+    if (error instanceof DatabaseError) {
+      throw error;
+    }
+    return { kind: 'refused', message: messageOf(error) };
+  }
+}
+
+function dropFile(runner: Runner, file: string): void {
+  try {
+    runner.spool.drop(file);
+  } catch (error) {
+    const message = `a spooled result is recorded, but its file cannot be removed: remove ${file} (${messageOf(error)})`;
+    runner.onEvent({ kind: 'warning', message });
+  }
+}
+
 function rejectFile(runner: Runner, file: string, why: string): void {
-  const aside = runner.spool.reject(file);
-  runner.onEvent({
-    kind: 'warning',
-    message: `a spooled result cannot be recorded (${why}): it was put aside as ${aside}`,
-  });
+  const message = `a spooled result cannot be recorded (${why}): ${putAside(runner, file)}`;
+  runner.onEvent({ kind: 'warning', message });
+}
+
+function putAside(runner: Runner, file: string): string {
+  try {
+    return `it was put aside as ${runner.spool.reject(file)}`;
+  } catch (error) {
+    return `it cannot be put aside either, so remove ${file} (${messageOf(error)})`;
+  }
 }

@@ -1,5 +1,6 @@
 import {
   closeSync,
+  constants,
   fsyncSync,
   lstatSync,
   mkdirSync,
@@ -8,23 +9,11 @@ import {
   readFileSync,
   renameSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { messageOf } from '../core/errors.ts';
-import { isJsonObject } from '../core/json.ts';
-import { RUN_STATUSES } from '../core/state.ts';
-import type { RetryPolicy } from '../core/transitions.ts';
-import type { RunEnd } from '../store/finish.ts';
-
-/** A result that the database did not take. */
-export type SpooledEnd = {
-  readonly token: string;
-  readonly databaseId: string;
-  readonly task: string;
-  readonly end: RunEnd;
-  readonly policy: RetryPolicy;
-};
+import { readSpooledEnd, type SpooledEnd } from './spooled-end.ts';
 
 /** Files in which results wait for a database that can be written again. */
 export type Spool = {
@@ -45,6 +34,8 @@ export type SpoolFile =
 
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
+const OTHERS_MAY_WRITE = 0o022;
+const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const FILE_NAME = /^[0-9a-f-]{36}\.json$/;
 
 /**
@@ -80,32 +71,52 @@ function keepInFirst(folders: readonly string[], spooled: SpooledEnd): void {
   throw new Error(`no spool folder takes the result (${problems.join('; ')})`);
 }
 
-/** A folder in a shared place such as /tmp could be somebody else's trap. */
+/** Its parent belongs to the spool as well: whoever may write to that could put another folder in its place. */
 function prepareFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-  const found = lstatSync(folder);
+  for (const path of [dirname(folder), folder]) {
+    mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+    const fault = faultOfFolder(path);
+    if (fault !== undefined) {
+      throw new Error(fault);
+    }
+  }
+}
+
+/** A folder in a shared place such as /tmp could be somebody else's trap. */
+function faultOfFolder(path: string): string | undefined {
+  const found = lstatSync(path);
   const uid = process.getuid?.();
   if (!found.isDirectory() || (uid !== undefined && found.uid !== uid)) {
-    throw new Error('it is not a folder of this user');
+    return `${path} is not a folder of this user`;
   }
+  return (found.mode & OTHERS_MAY_WRITE) === 0 ? undefined : `others may write to ${path}`;
 }
 
 function writeDurably(folder: string, name: string, text: string): void {
   const target = join(folder, name);
   const temporary = `${target}.${process.pid}.tmp`;
-  const file = openSync(temporary, 'w', FILE_MODE);
+  const file = openSync(temporary, NEW_FILE, FILE_MODE);
   try {
-    writeSync(file, text);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    writeAndClose(file, text);
+    renameSync(temporary, target);
+  } catch (error) {
+    ignoreMissing(() => unlinkSync(temporary));
+    throw error;
   }
-  renameSync(temporary, target);
   const handle = openSync(folder, 'r');
   try {
     fsyncSync(handle);
   } finally {
     closeSync(handle);
+  }
+}
+
+function writeAndClose(file: number, text: string): void {
+  try {
+    writeFileSync(file, text);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
   }
 }
 
@@ -118,7 +129,8 @@ function listFolder(folder: string): SpoolFile[] {
 
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder);
+    const isSafe = [dirname(folder), folder].every((path) => faultOfFolder(path) === undefined);
+    return isSafe ? readdirSync(folder) : [];
   } catch {
     // No folder, no results: it is made when the first one has to be kept.
     return [];
@@ -127,42 +139,17 @@ function namesIn(folder: string): string[] {
 
 function readResult(file: string): SpoolFile[] {
   try {
-    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    return isSpooledEnd(value)
-      ? [{ kind: 'result', file, spooled: value }]
-      : [{ kind: 'unreadable', file, message: 'it does not hold a result' }];
+    if (!lstatSync(file).isFile()) {
+      return [{ kind: 'unreadable', file, message: 'it is not a file' }];
+    }
+    const read = readSpooledEnd(JSON.parse(readFileSync(file, 'utf8')));
+    return [read.kind === 'result' ? { ...read, file } : { kind: 'unreadable', file, message: read.message }];
   } catch (error) {
     // Another tick may just have recorded it.
     const gone = error instanceof Error && 'code' in error && error.code === 'ENOENT';
     return gone ? [] : [{ kind: 'unreadable', file, message: messageOf(error) }];
   }
 }
-
-/** As far as recording it relies on; a file that was damaged or written by hand must not stop every tick. */
-function isSpooledEnd(value: unknown): value is SpooledEnd {
-  return (
-    isJsonObject(value) &&
-    typeof value['token'] === 'string' &&
-    isRunEnd(value['end']) &&
-    isJsonObject(value['policy']) &&
-    Array.isArray(value['policy']['retryOn'])
-  );
-}
-
-function isRunEnd(end: unknown): boolean {
-  return (
-    isJsonObject(end) &&
-    END_STATUSES.has(end['status']) &&
-    Number.isSafeInteger(end['endedAt']) &&
-    isJsonObject(end['output']) &&
-    typeof end['output']['text'] === 'string' &&
-    typeof end['output']['bytes'] === 'number'
-  );
-}
-
-const END_STATUSES: ReadonlySet<unknown> = new Set(
-  RUN_STATUSES.filter((status) => status !== 'running' && status !== 'skipped'),
-);
 
 function ignoreMissing(action: () => void): void {
   try {

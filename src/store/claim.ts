@@ -104,6 +104,7 @@ export async function dropState(driver: Driver, state: TaskState): Promise<boole
   return changed === 1;
 }
 
+/** Due slots that are taken without being run, and why: what their row in the ledger says. */
 export type SkippedSlots = {
   readonly token: string;
   readonly taskId: number;
@@ -139,19 +140,26 @@ export function skipSlots(
   });
 }
 
+/**
+ * Slots are neighbours when nothing lies between the last one that was handled and the first of the new ones. A state
+ * that began to count later has left slots out in between, and one that was reset may have been taken back.
+ */
 async function extendSkipped(
   statements: Statements,
-  state: TaskState,
+  { lastStatus, lastRunToken, handledSlot, countedFrom }: TaskState,
   skipped: SkippedSlots,
 ): Promise<boolean> {
-  if (state.lastStatus !== 'skipped' || state.lastRunToken === null) {
+  if (lastStatus !== 'skipped' || handledSlot === null || handledSlot < countedFrom) {
     return false;
   }
-  const { token, slots, reason, message, node, at } = skipped;
+  const { token, slots, attempt, reason, message, node, at } = skipped;
   const changed = await statements.run(
-    `UPDATE periodic_run SET token = ?, slot = ?, slot_count = slot_count + ?, message = ?, ended_at = ?
-     WHERE token = ? AND status = 'skipped' AND reason = ? AND node = ?`,
-    [token, toText(slots.slot), slots.count, message, toText(at), state.lastRunToken, reason, node],
+    `UPDATE periodic_run SET token = ?, slot = ?, slot_count = slot_count + ?, attempt = ?, message = ?, ended_at = ?
+     WHERE token = ? AND status = 'skipped' AND slot = ? AND reason = ? AND node = ?`,
+    [
+      ...[token, toText(slots.slot), slots.count, attempt, message, toText(at)],
+      ...[lastRunToken, toText(handledSlot), reason, node],
+    ],
   );
   return changed === 1;
 }
@@ -184,6 +192,7 @@ export function recordFault(
   });
 }
 
+/** A fault of a definition, as the ledger records it; `message` is also what the state remembers. */
 export type FaultRow = {
   readonly token: string;
   readonly taskId: number;

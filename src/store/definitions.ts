@@ -1,8 +1,6 @@
 import type { Knex } from 'knex';
-import { DefinitionError, type Fault, NotFoundError } from '../core/errors.ts';
-import { type Instant, toText } from '../core/instants.ts';
-import type { TaskState } from '../core/state.ts';
-import { ALL_NODES, nameOf, type TaskDefinition, type TaskRecord } from '../core/task.ts';
+import { DefinitionError, type Fault } from '../core/errors.ts';
+import { nameOf, type TaskDefinition } from '../core/task.ts';
 import type { Row } from './driver.ts';
 import { withKnex, writeWithKnex } from './knex.ts';
 import { definitionRow } from './rows.ts';
@@ -114,89 +112,6 @@ export function removeTask(path: string, name: string, actor: string): Promise<S
   });
 }
 
-/**
- * Resets the states of a task, all of them or those of one node: clears terminated, failures and a pending attempt, and
- * counts from the minute `now`. A handled slot that lies in the future, the trace of a clock that was wrong, is taken
- * back to that minute; the next attempts of such slots get numbers of their own. Running tasks go on.
- *
- * @throws NotFoundError when there is no such task, or it has no state on the node
- */
-export function resetTask(
-  path: string,
-  name: string,
-  reset: { readonly node: string | undefined; readonly now: Instant; readonly actor: string },
-): Promise<StoredTask> {
-  return writeWithKnex(path, async (knex) => {
-    const { record, states } = await readTask(knex, name);
-    const chosen = states.filter(
-      ({ scopeKey }) => reset.node === undefined || [reset.node, ALL_NODES].includes(scopeKey),
-    );
-    if (chosen.length === 0) {
-      throw new NotFoundError(
-        `task ${JSON.stringify(name)} has no state${reset.node === undefined ? ' yet' : ` on node ${JSON.stringify(reset.node)}`}; its nodes: ${nodesText(record)}`,
-      );
-    }
-    for (const state of chosen) {
-      await resetState(knex, state, reset.now);
-    }
-    await auditReset(knex, { record, states: chosen, ...reset });
-    return readTask(knex, name);
-  });
-}
-
-async function resetState(knex: Knex, state: TaskState, now: Instant): Promise<void> {
-  const inFuture = state.handledSlot !== null && state.handledSlot > now;
-  await knex('periodic_task_state')
-    .where({ task_id: state.taskId, scope_key: state.scopeKey })
-    .update({
-      epoch: knex.raw('epoch + 1'),
-      counted_from: toText(now),
-      first_slot: null,
-      earliest_start: '',
-      changed_at: toText(now),
-      retry_at: null,
-      failures: 0,
-      first_failure_at: null,
-      fault: null,
-      terminated_at: null,
-      terminated_reason: null,
-      ...(inFuture && state.handledSlot !== null
-        ? { handled_slot: toText(now), repeatable_until: toText(state.handledSlot) }
-        : {}),
-    });
-}
-
-async function auditReset(
-  knex: Knex,
-  {
-    record,
-    states,
-    now,
-    actor,
-  }: { record: TaskRecord; states: readonly TaskState[]; now: Instant; actor: string },
-): Promise<void> {
-  const before = states.map(
-    ({ scopeKey, handledSlot, retryAt, failures, terminatedAt, terminatedReason }) => ({
-      scopeKey,
-      handledSlot: handledSlot === null ? null : toText(handledSlot),
-      retryAt: retryAt === null ? null : toText(retryAt),
-      failures,
-      terminatedAt: terminatedAt === null ? null : toText(terminatedAt),
-      terminatedReason,
-    }),
-  );
-  const after = states.map(({ scopeKey }) => ({ scopeKey, countedFrom: toText(now) }));
-  await knex('periodic_audit').insert({
-    changed_at: toText(now),
-    actor,
-    action: 'reset',
-    task_id: record.id,
-    task_name: nameOf(record),
-    before: JSON.stringify(before),
-    after: JSON.stringify(after),
-  });
-}
-
 /** Nodes and tags that stay are left alone: removing and adding a node again would let it count anew. */
 async function writeParts(
   knex: Knex,
@@ -252,9 +167,4 @@ async function signAudit(
     .where({ task_id: taskId, actor: 'outside' })
     .where('id', '>', after)
     .update({ actor });
-}
-
-function nodesText(record: TaskRecord): string {
-  const { nodes } = record.fields;
-  return Array.isArray(nodes) && nodes.length > 0 ? nodes.join(', ') : 'none';
 }

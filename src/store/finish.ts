@@ -30,6 +30,7 @@ export type RunEnd = {
   readonly durationMs: number | null;
 };
 
+/** What became of the end of a run: `retryAt` is when its next attempt may start, if the policy leaves one pending. */
 export type FinishResult =
   | { readonly kind: 'recorded'; readonly retryAt: Instant | null }
   /** The run had an end already; nothing was changed. */
@@ -67,11 +68,12 @@ export function finishRun(
     if (!changed) {
       return { kind: 'already-ended' };
     }
-    const retryAt = await moveOn(statements, run, end, { policy, undoLost: false, known: claimed?.state });
+    const retryAt = await moveOn(statements, run, end, { policy, known: claimed?.state });
     return { kind: 'recorded', retryAt };
   });
 }
 
+/** What became of a result that came late. `kept-as-late` is told once: the run has another end, and keeps it. */
 export type LateResult =
   | { readonly kind: 'recorded'; readonly run: Run; readonly retryAt: Instant | null }
   | { readonly kind: 'already-ended' }
@@ -100,15 +102,15 @@ export function recordLateEnd(
       return {
         kind: 'recorded',
         run,
-        retryAt: await moveOn(statements, run, end, { policy, undoLost: false, known: undefined }),
+        retryAt: await moveOn(statements, run, end, { policy, known: undefined }),
       };
     }
-    if (await replacesLost(statements, run)) {
-      await writeEnd(statements, token, late, 'lost');
-      const retryAt = await moveOn(statements, run, end, { policy, undoLost: true, known: undefined });
-      return { kind: 'recorded', run: { ...run, status: end.status }, retryAt };
+    const undone = await undoLost(statements, run, { end, policy });
+    if (undone !== undefined && (await writeEnd(statements, token, late, 'lost'))) {
+      await markEnd(statements, token, { ...undone, status: end.status });
+      return { kind: 'recorded', run: { ...run, status: end.status }, retryAt: undone.retryAt };
     }
-    return (await keepLate(statements, run, end)) ? { kind: 'kept-as-late', run } : { kind: 'already-ended' };
+    return keepLate(statements, token, end);
   });
 }
 
@@ -120,6 +122,7 @@ async function writeEnd(
 ): Promise<boolean> {
   const row: Record<string, SqlValue> = {
     status: end.status,
+    reason: end.reason,
     message: end.message,
     ended_at: toText(end.endedAt),
     duration_ms: end.durationMs,
@@ -130,10 +133,10 @@ async function writeEnd(
     output_bytes: end.output.bytes,
   };
   const changed = await statements.run(
-    `UPDATE periodic_run SET live_node = NULL, reason = coalesce(?, reason), ${Object.keys(row)
+    `UPDATE periodic_run SET live_node = NULL, ${Object.keys(row)
       .map((column) => `${column} = ?`)
       .join(', ')} WHERE token = ? AND status = ?`,
-    [end.reason, ...Object.values(row), token, from],
+    [...Object.values(row), token, from],
   );
   return changed === 1;
 }
@@ -154,18 +157,12 @@ async function readState(statements: Statements, run: RunKey): Promise<ReadState
   return row === undefined ? undefined : { state: stateOf(row), active: Boolean(row['active']) };
 }
 
-type MoveOn = {
-  readonly policy: RetryPolicy;
-  readonly undoLost: boolean;
-  readonly known: TaskState | undefined;
-};
-
 /** Moves the state on after a run. A removed task has none: then the ledger alone tells how the run ended. */
 async function moveOn(
   statements: Statements,
   run: RunKey,
   end: RunEnd,
-  options: MoveOn,
+  options: { readonly policy: RetryPolicy; readonly known: TaskState | undefined },
 ): Promise<Instant | null> {
   if (run.trigger !== 'schedule' || run.slot === null) {
     return null;
@@ -179,7 +176,7 @@ async function moveOn(
     if (read === undefined) {
       return null;
     }
-    const { patch, retryAt } = nextState(read, { ...run, slot: run.slot }, end, options);
+    const { patch, retryAt } = nextState(read, { ...run, slot: run.slot }, end, options.policy);
     if (await moveState(statements, read.state, patch)) {
       await markEnd(statements, run.token, { status: end.status, endEpoch: read.state.epoch + 1, retryAt });
       return retryAt;
@@ -187,11 +184,14 @@ async function moveOn(
   }
 }
 
+/** What moving a state left; there is no epoch where there was no state to move. */
+type Moved = { readonly endEpoch: number | null; readonly retryAt: Instant | null };
+
 /** What only some ends need: a lost run the epoch by which a late result knows that nothing came since. */
 async function markEnd(
   statements: Statements,
   token: string,
-  { status, endEpoch, retryAt }: { status: RunEnd['status']; endEpoch: number; retryAt: Instant | null },
+  { status, endEpoch, retryAt }: Moved & { readonly status: RunEnd['status'] },
 ): Promise<void> {
   if (status === 'lost' || retryAt !== null) {
     await statements.run(
@@ -205,38 +205,52 @@ function nextState(
   { state, active }: ReadState,
   { slot, attempt }: { readonly slot: Instant; readonly attempt: number },
   end: RunEnd,
-  { policy, undoLost }: MoveOn,
+  policy: RetryPolicy,
 ): AfterRun {
-  const before = undoLost ? withoutLost(state, slot) : state;
   const { status, byShutdown, message, endedAt, moduleState } = end;
   const ended = { slot, attempt, status, byShutdown, message, endedAt, moduleState };
-  const { patch, retryAt } = afterRun(before, { ...policy, active }, ended);
-  return { patch: { ...(undoLost ? whatLostChanges(before) : {}), ...patch }, retryAt };
+  return afterRun(state, { ...policy, active }, ended);
+}
+
+/**
+ * Moves the state as if the run had ended so instead of being lost. Only where nothing has moved it since, which the
+ * update itself makes sure of: undefined otherwise, and when the run was not lost.
+ */
+async function undoLost(
+  statements: Statements,
+  run: Run,
+  { end, policy }: { readonly end: RunEnd; readonly policy: RetryPolicy },
+): Promise<Moved | undefined> {
+  if (run.status !== 'lost') {
+    return undefined;
+  }
+  const read = run.trigger === 'schedule' ? await readState(statements, run) : undefined;
+  if (read === undefined || run.slot === null) {
+    return { endEpoch: null, retryAt: null };
+  }
+  if (read.state.epoch !== run.endEpoch) {
+    return undefined;
+  }
+  const before = withoutLost(read.state, run.slot);
+  const { patch, retryAt } = nextState({ ...read, state: before }, { ...run, slot: run.slot }, end, policy);
+  const moved = await moveState(statements, before, { ...whatLostChanges(before), ...patch });
+  return moved ? { endEpoch: before.epoch + 1, retryAt } : undefined;
 }
 
 function whatLostChanges({ retryAt, earliestStart, failures, firstFailureAt }: TaskState): StatePatch {
   return { retryAt, earliestStart, failures, firstFailureAt };
 }
 
-async function replacesLost(statements: Statements, run: Run): Promise<boolean> {
-  if (run.status !== 'lost') {
-    return false;
-  }
-  if (run.trigger !== 'schedule') {
-    return true;
-  }
-  const read = await readState(statements, run);
-  return read === undefined || read.state.epoch === run.endEpoch;
-}
-
-async function keepLate(statements: Statements, run: Run, end: RunEnd): Promise<boolean> {
-  if (run.endedAt === end.endedAt && run.status === end.status) {
-    return false;
+async function keepLate(statements: Statements, token: string, end: RunEnd): Promise<LateResult> {
+  // Read again: another replay of the same result may have recorded it meanwhile.
+  const run = await readRun(statements, token);
+  if (run === undefined || (run.endedAt === end.endedAt && run.status === end.status)) {
+    return { kind: 'already-ended' };
   }
   const { output, ...rest } = end;
   const changed = await statements.run(
     'UPDATE periodic_run SET late_result = ? WHERE token = ? AND late_result IS NULL',
-    [JSON.stringify({ ...rest, endedAt: toText(end.endedAt), outputBytes: output.bytes }), run.token],
+    [JSON.stringify({ ...rest, endedAt: toText(end.endedAt), outputBytes: output.bytes }), token],
   );
-  return changed === 1;
+  return changed === 1 ? { kind: 'kept-as-late', run } : { kind: 'already-ended' };
 }

@@ -30,16 +30,20 @@ export function recentTicks(path: string, node: string, limit: number): Promise<
 export type TicksAround = { readonly before: TickRow | undefined; readonly after: TickRow | undefined };
 
 /**
- * The last tick before a slot and the first one that could take it. Without a node, the ticks of all nodes count, as they
- * do for a state that nodes share.
+ * The last tick before a slot and the first one that could take it. Without nodes, the ticks of all nodes count, as they
+ * do for a state that all of them share.
  */
-export function ticksAround(path: string, slot: Instant, node: string | undefined): Promise<TicksAround> {
+export function ticksAround(
+  path: string,
+  slot: Instant,
+  nodes: readonly string[] | undefined,
+): Promise<TicksAround> {
   return withKnex(path, async (knex) => {
-    const before: Row | undefined = await ticksOf(knex, node)
+    const before: Row | undefined = await ticksOf(knex, nodes)
       .where('tick_at', '<', toText(slot))
       .orderBy('tick_at', 'desc')
       .first();
-    const after: Row | undefined = await ticksOf(knex, node)
+    const after: Row | undefined = await ticksOf(knex, nodes)
       .where('tick_at', '>=', toText(slot))
       .orderBy('tick_at')
       .first();
@@ -50,9 +54,25 @@ export function ticksAround(path: string, slot: Instant, node: string | undefine
   });
 }
 
-function ticksOf(knex: Knex, node: string | undefined): Knex.QueryBuilder {
+/** The last tick up to the instant, of these nodes or of any. */
+export function lastTickUpTo(
+  path: string,
+  at: Instant,
+  nodes: readonly string[] | undefined,
+): Promise<TickRow | undefined> {
+  return withKnex(path, async (knex) => {
+    const row: Row | undefined = await ticksOf(knex, nodes)
+      .where('tick_at', '<=', toText(at))
+      .orderBy('tick_at', 'desc')
+      .orderBy('id', 'desc')
+      .first();
+    return row === undefined ? undefined : tickOf(row);
+  });
+}
+
+function ticksOf(knex: Knex, nodes: readonly string[] | undefined): Knex.QueryBuilder {
   const query = knex('periodic_tick');
-  return node === undefined ? query : query.where({ node });
+  return nodes === undefined ? query : query.whereIn('node', [...nodes]);
 }
 
 function tickOf(row: Row): TickRow {

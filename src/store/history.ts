@@ -70,12 +70,15 @@ export function findRunById(path: string, id: number): Promise<RunWithOutput | u
 /** One of the states of a task, also of a task that was removed. */
 export type StateKey = { readonly taskId: number; readonly scopeKey: string };
 
-/** All attempts of the newest recorded slot of a state up to the instant, ascending; none if no slot is recorded. */
+/**
+ * All attempts of the newest recorded slot of a state up to the instant, ascending; none if no slot is recorded. The
+ * newest is the one that was taken last: slots that a wrong clock took ahead are taken again after a reset.
+ */
 export function attemptsUpTo(path: string, state: StateKey, at: Instant): Promise<readonly Run[]> {
   return withKnex(path, async (knex) => {
     const newest: Row | undefined = await slotRuns(knex, state)
       .where('slot_first', '<=', toText(at))
-      .orderBy('slot', 'desc')
+      .orderBy('id', 'desc')
       .first();
     if (newest === undefined) {
       return [];

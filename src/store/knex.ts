@@ -18,12 +18,20 @@ export function writeWithKnex<T>(path: string, work: (knex: Knex.Transaction) =>
   return withKnex(path, (knex) => knex.transaction(work));
 }
 
+// The query builder prints a failed migration on stdout before it throws it.
+const SILENT = { debug: ignore, warn: ignore, error: ignore, deprecate: ignore };
+
+function ignore(): void {
+  // Whatever goes wrong is thrown as well.
+}
+
 /** Runs `work` with a query builder on the SQLite file, which must exist, for reading. */
 export async function withKnex<T>(path: string, work: (knex: Knex) => Promise<T>): Promise<T> {
   const knex = createKnex({
     client: 'better-sqlite3',
     connection: { filename: path },
     useNullAsDefault: true,
+    log: SILENT,
     pool: {
       min: 1,
       max: 1,

@@ -16,14 +16,6 @@ export function migrateSqlite(path: string): Promise<readonly string[]> {
   });
 }
 
-/** Takes the last migration back, or the one after `name` has been reached. Returns the names that it undid. */
-export function rollBackSqlite(path: string): Promise<readonly string[]> {
-  return writeWithKnex(path, async (knex) => {
-    const [, names] = await knex.migrate.down(migrationConfig);
-    return names;
-  });
-}
-
 /** Says which migrations the file has. Changes nothing. */
 export function migrationStatus(path: string): Promise<MigrationStatus> {
   return withKnex(path, async (knex) => {

@@ -23,12 +23,18 @@ export function createSqliteFile(path: string, options: SqliteOptions): boolean 
     refuseUnreadable(path);
     return false;
   }
+  const folder = dirname(path);
+  if (options.createFolder !== true) {
+    refuseMissingFolder(folder, path);
+  }
   if (!options.create) {
     throw new DatabaseError(
       `there is no database ${path} yet: "periodic-cron add" or the first run_scheduled creates it`,
     );
   }
-  prepareFolder(dirname(path), path, options.createFolder === true);
+  if (options.createFolder === true) {
+    createFolder(folder, path);
+  }
   return createFile(path);
 }
 
@@ -59,17 +65,7 @@ function refuseUnreadable(path: string): void {
   }
 }
 
-function prepareFolder(folder: string, path: string, create: boolean): void {
-  if (create) {
-    try {
-      mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
-    } catch (error) {
-      throw new DatabaseError(
-        `the folder of database ${path} cannot be created (${messageOf(error)}): create it, or name another file with --database sqlite:PATH`,
-        { cause: error },
-      );
-    }
-  }
+function refuseMissingFolder(folder: string, path: string): void {
   const found = statOf(folder);
   if (found === undefined) {
     throw new DatabaseError(
@@ -79,6 +75,17 @@ function prepareFolder(folder: string, path: string, create: boolean): void {
   if (!found.isDirectory()) {
     throw new DatabaseError(
       `${folder}, the folder of database ${path}, is not a directory: correct the path`,
+    );
+  }
+}
+
+function createFolder(folder: string, path: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+  } catch (error) {
+    throw new DatabaseError(
+      `the folder of database ${path} cannot be created (${messageOf(error)}): create it, or name another file with --database sqlite:PATH`,
+      { cause: error },
     );
   }
 }

@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import type { Driver, Row, SqlValue, Statements } from './driver.ts';
 import { databaseErrorOf, isBusy } from './sqlite-errors.ts';
 import { createSqliteFile } from './sqlite-file.ts';
@@ -35,20 +35,22 @@ export async function openSqlite(path: string, options: SqliteOptions): Promise<
   return driverOver(database, retry);
 }
 
-/** The settings of every connection to a SQLite file, the query builder's included. */
-export function configureSqlite(database: Database.Database): void {
+/** The settings of every connection to a SQLite file, the query builder's included. Looking at a file leaves its journal. */
+export function configureSqlite(database: Database.Database, readOnly = false): void {
   database.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
   database.pragma('foreign_keys = ON');
   database.pragma('synchronous = FULL');
-  if (database.pragma('journal_mode', { simple: true }) !== 'wal' && !database.readonly) {
+  if (!readOnly && database.pragma('journal_mode', { simple: true }) !== 'wal') {
     database.pragma('journal_mode = WAL');
   }
 }
 
-function connect(path: string, readOnly: boolean): Database.Database {
-  const database = new Database(path, { fileMustExist: true });
+async function connect(path: string, readOnly: boolean): Promise<Database.Database> {
+  // What opens no database does not load its driver.
+  const { default: Sqlite } = await import('better-sqlite3');
+  const database = new Sqlite(path, { fileMustExist: true });
   try {
-    configureSqlite(database);
+    configureSqlite(database, readOnly);
     if (readOnly) {
       database.pragma('query_only = ON');
     }

@@ -38,12 +38,15 @@ export async function nextEarliestStart(
   node: string,
   after: Instant,
 ): Promise<Instant | null> {
+  // The first in the order of the index, not min(): that would look at every state that the nodes share.
   const [row] = await driver.all(
     `SELECT min(earliest_start) AS at FROM (
        SELECT min(earliest_start) AS earliest_start FROM periodic_task_state WHERE scope_key = ? AND earliest_start > ?
        UNION ALL
-       SELECT min(s.earliest_start) FROM periodic_task_state s WHERE s.scope_key = ? AND s.earliest_start > ?
-         AND EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = s.task_id AND n.node IN (?, ?))) waiting`,
+       SELECT earliest_start FROM (
+         SELECT s.earliest_start FROM periodic_task_state s WHERE s.scope_key = ? AND s.earliest_start > ?
+           AND EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = s.task_id AND n.node IN (?, ?))
+         ORDER BY s.earliest_start LIMIT 1) shared) waiting`,
     [node, toText(after), ALL_NODES, toText(after), node, ALL_NODES],
   );
   return instantOf(row?.['at']);
@@ -88,10 +91,4 @@ export async function listLiveRuns(
     [node, machineId],
   );
   return rows.map(runOf).toSorted((one, other) => one.id - other.id);
-}
-
-/** The run with this token, or undefined. */
-export async function findRun(driver: Driver, token: string): Promise<Run | undefined> {
-  const [row] = await driver.all(`SELECT ${RUN_COLUMNS} FROM periodic_run WHERE token = ?`, [token]);
-  return row === undefined ? undefined : runOf(row);
 }

@@ -1,7 +1,7 @@
 import { type Instant, toText } from '../core/instants.ts';
 import { ALL_NODES } from '../core/task.ts';
 import type { Driver, SqlValue, Statements } from './driver.ts';
-import { instantOf, numberOf, textOf } from './rows.ts';
+import { instantOf, instantText, numberOf, textOf } from './rows.ts';
 
 /** What a node tells of itself with every tick. */
 export type NodeFacts = {
@@ -24,7 +24,8 @@ export type BegunTick = {
 
 /**
  * Registers the node and this tick of it. Begins with raising the node's tick number, so that a tick that crashes later
- * counts all the same. After a boot it hands a slot to the node's `@reboot` tasks.
+ * counts all the same. After a boot it hands a slot to the node's `@reboot` tasks; after a change of the node's time
+ * zone, or of its time zone data, it marks the tasks whose next slots were found by the old ones.
  */
 export function beginTick(
   driver: Driver,
@@ -34,30 +35,38 @@ export function beginTick(
   return driver.transaction(async (statements) => {
     await raiseTickNumber(statements, node.name);
     const [row] = await statements.all(
-      'SELECT tick_no, boot_id, last_tick_at FROM periodic_node WHERE name = ?',
+      'SELECT tick_no, boot_id, timezone, tz_version, last_tick_at FROM periodic_node WHERE name = ?',
       [node.name],
     );
     const tickNo = numberOf(row?.['tick_no']);
-    const lastBootId = textOf(row?.['boot_id']);
-    const rebooted = lastBootId !== null && lastBootId !== node.bootId;
+    const hasChanged = (column: string, now: string): boolean => {
+      const before = textOf(row?.[column]);
+      return before !== null && before !== now;
+    };
+    const rebooted = hasChanged('boot_id', node.bootId);
     await updateNode(statements, node, at.startedAt);
     await statements.run(
       'INSERT INTO periodic_tick (node, tick_no, tick_at, started_at) VALUES (?, ?, ?, ?)',
       [node.name, tickNo, toText(at.tickAt), toText(at.startedAt)],
     );
     if (rebooted) {
-      await giveRebootSlots(statements, node.name, at.tickAt);
+      await markCronStates(statements, node.name, { tasks: IS_REBOOT, firstSlot: at.tickAt });
+    }
+    if (hasChanged('tz_version', node.tzVersion)) {
+      await markCronStates(statements, node.name, { tasks: IS_ANY });
+    } else if (hasChanged('timezone', node.timezone)) {
+      await markCronStates(statements, node.name, { tasks: IS_IN_NODE_ZONE });
     }
     return { tickNo, previousTickAt: instantOf(row?.['last_tick_at']), rebooted };
   });
 }
 
 async function raiseTickNumber(statements: Statements, name: string): Promise<void> {
-  const changed = await statements.run('UPDATE periodic_node SET tick_no = tick_no + 1 WHERE name = ?', [
-    name,
-  ]);
-  if (changed === 0) {
-    await statements.run('INSERT INTO periodic_node (name, tick_no) VALUES (?, 1)', [name]);
+  const raise = () => statements.run('UPDATE periodic_node SET tick_no = tick_no + 1 WHERE name = ?', [name]);
+  if ((await raise()) === 0) {
+    // Another first tick of the node may insert it meanwhile: then its row is there to be raised.
+    await statements.run('INSERT INTO periodic_node (name) VALUES (?) ON CONFLICT (name) DO NOTHING', [name]);
+    await raise();
   }
 }
 
@@ -79,13 +88,22 @@ async function updateNode(statements: Statements, node: NodeFacts, now: Instant)
   );
 }
 
-async function giveRebootSlots(statements: Statements, node: string, slot: Instant): Promise<void> {
+const IS_ANY = '';
+const IS_REBOOT = "AND lower(trim(t.schedule)) = '@reboot'";
+const IS_IN_NODE_ZONE = "AND trim(t.timezone) = ''";
+
+/** Lets the node decide anew on its tasks of kind `cron` that meet the condition, and on those that it shares. */
+async function markCronStates(
+  statements: Statements,
+  node: string,
+  { tasks, firstSlot = null }: { readonly tasks: string; readonly firstSlot?: Instant | null },
+): Promise<void> {
   await statements.run(
-    `UPDATE periodic_task_state SET epoch = epoch + 1, first_slot = ?, earliest_start = ''
+    `UPDATE periodic_task_state SET epoch = epoch + 1, first_slot = coalesce(?, first_slot), earliest_start = ''
      WHERE scope_key IN (?, ?) AND task_id IN (
-       SELECT t.id FROM periodic_task t WHERE t.schedule_kind = 'cron' AND lower(trim(t.schedule)) = '@reboot'
+       SELECT t.id FROM periodic_task t WHERE t.schedule_kind = 'cron' ${tasks}
          AND EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id AND n.node IN (?, ?)))`,
-    [toText(slot), node, ALL_NODES, node, ALL_NODES],
+    [instantText(firstSlot), node, ALL_NODES, node, ALL_NODES],
   );
 }
 

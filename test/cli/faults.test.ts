@@ -116,21 +116,21 @@ describe('a command line that is wrong', () => {
     [
       'a bad duration',
       ['next', '--every', '5 min'],
-      'next: --every: expected a duration such as 90s, 15m, 1h30m or 2d (units s, m, h, d, w, each once), got "5 min" (at character 2)',
+      'next: --every: expected a duration such as 90s, 15m, 1h30m or 2d (units s, m, h, d, w, each once), got "5 min" (at character 1)',
     ],
     [
       'several faults of a definition, all of them told',
       [...task, '--cron', '61 * * * *', '--timezone', 'Mars/Base', '--retry-limit', 'x'],
-      /^task "backup": .*retry.limit: .*"x".*schedule: .*"61".*timezone: .*"Mars\/Base"/,
+      'task "backup": timezone: expected an IANA time zone such as Europe/Berlin, got "Mars/Base"; retry_limit: expected a whole number from 0 to 1000, got "x"; schedule: minute: expected 0-59, got "61" (at character 1)',
     ],
   ])('%s is one line and exit status 2, and stores nothing', async (_title, words, message) => {
     const world = openWorld();
     await world.call('migrate');
-    const { exitCode, out, err } = await world.call(...words);
-    expect({ exitCode, out }).toEqual({ exitCode: 2, out: '' });
-    expect(err.match(/\n/g)).toHaveLength(1);
-    const text = err.replace('periodic-cron: ', '').trimEnd();
-    expect(text).toEqual(typeof message === 'string' ? message : expect.stringMatching(message));
+    expect(await world.call(...words)).toEqual({
+      exitCode: 2,
+      out: '',
+      err: `periodic-cron: ${message}\n`,
+    });
     expect(world.sql('SELECT name FROM periodic_task')).toEqual([{ name: 'prune_history' }]);
   });
 });

@@ -43,7 +43,6 @@ test('without any source everything has its default', async () => {
     defaultTimeoutSeconds: 3_600,
     defaultSpacingSeconds: 300,
     outputLimitBytes: 65_536,
-    tickHistoryDays: 30,
     modules: { folders: [], packages: [] },
   });
 });
@@ -58,7 +57,6 @@ max_running: 2
 default_timeout: 0
 default_spacing: 10m
 output_limit: 1MiB
-tick_history: 7d
 modules:
   folders: [modules, /opt/modules]
   packages: [periodic-cron-backup]
@@ -79,7 +77,6 @@ modules:
     defaultTimeoutSeconds: 0,
     defaultSpacingSeconds: 600,
     outputLimitBytes: 1_048_576,
-    tickHistoryDays: 7,
     modules: { folders: ['/etc/periodic-cron/modules', '/opt/modules'], packages: ['periodic-cron-backup'] },
   });
 });

@@ -21,10 +21,16 @@ describe('taking slots', () => {
     expect(takeSlots(state, schedule, slots)).toEqual({
       handledSlot: at('12:20'),
       attempt: 1,
+      firstAttempt: 1,
       retryAt: null,
       nextSlot: at('12:25'),
       earliestStart: at('12:25'),
     });
+  });
+
+  test('that were taken before a reset begins with the next free attempt', () => {
+    const slots = { first: at('12:10'), slot: at('12:10'), count: 1 };
+    expect(takeSlots(stateWith(), schedule, slots, 3)).toMatchObject({ attempt: 3, firstAttempt: 3 });
   });
 
   test('taking a retry keeps the handled slot and what comes next', () => {
@@ -177,6 +183,20 @@ describe('retries', () => {
   ])('after attempt %i the delay has doubled to %i s, up to the greatest', (attempt, seconds) => {
     const { retryAt } = afterEnd({ attempt }, { retryLimit: 5, retryMaxDelaySeconds: 300 });
     expect(retryAt).toBe(at('12:05:20') + seconds * 1_000);
+  });
+
+  test.each([
+    [3, 60],
+    [4, 120],
+    [5, undefined],
+  ])('of a slot whose first attempt was the third, attempt %i is followed after %s s', (attempt, seconds) => {
+    const { retryAt } = afterEnd({ attempt }, { retryLimit: 2 }, { ...handled, firstAttempt: 3 });
+    expect(retryAt).toBe(seconds === undefined ? null : at('12:05:20') + seconds * 1_000);
+  });
+
+  test('a run from before the reset that let its slot be taken once more is not retried', () => {
+    const { retryAt } = afterEnd({ attempt: 1 }, { retryLimit: 9 }, { ...handled, firstAttempt: 2 });
+    expect(retryAt).toBeNull();
   });
 
   test('a thousand attempts do not overflow the delay', () => {

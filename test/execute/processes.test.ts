@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import {
   carriersOf,
   isSameProcess,
@@ -45,6 +45,21 @@ test('a process that has ended has no start time', async () => {
   await once(child, 'exit');
   expect(processStartTime(pid)).toBeUndefined();
   expect(isSameProcess(pid, '1')).toBe(false);
+});
+
+// Larger than any pid that Linux gives.
+const NO_PID = 4_194_305;
+
+test.each([
+  ['may not be signalled, since the system hides those of other users', 'EPERM', true],
+  ['does not exist', 'ESRCH', false],
+])('a process without an entry in /proc that %s is told apart', (_, code, isAlive) => {
+  const kill = vi.spyOn(process, 'kill').mockImplementation(() => {
+    throw Object.assign(new Error(`kill ${code}`), { code });
+  });
+  onTestFinished(() => kill.mockRestore());
+  expect(isSameProcess(NO_PID, '1')).toBe(isAlive);
+  expect(kill).toHaveBeenCalledWith(NO_PID, 0);
 });
 
 test('a process is found by its environment, however large that is', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { resetTask } from '../../src/store/definitions.ts';
+import { resetTask } from '../../src/store/reset.ts';
 import { at } from '../support/builders.ts';
 import { openVirtualWorld, tickOf, type VirtualWorld } from '../support/virtual-runner.ts';
 
@@ -35,6 +35,37 @@ describe('a clock that was set back an hour', () => {
       'backup 11:05 succeeded',
       'backup 12:05 #2 succeeded',
       'backup 13:05 succeeded',
+    ]);
+  });
+
+  test('is repaired by a reset, after which a slot of before has all its retries again', async () => {
+    const world = await openVirtualWorld();
+    const columns = { schedule_kind: 'cron', schedule: '5 * * * *', module: 'fail', retry_limit: 1 };
+    world.addTask({ name: 'backup', columns });
+    await tickEach(world, ['12:05', '12:06', '11:10']);
+    await reset(world, '11:10');
+    await tickEach(world, ['12:05', '12:06', '12:07']);
+    expect(world.ledger()).toEqual([
+      'backup 12:05 failed (retry)',
+      'backup 12:05 #2 failed',
+      'backup 12:05 #3 failed (retry)',
+      'backup 12:05 #4 failed',
+    ]);
+  });
+
+  test('may be repaired by two resets, and every slot still runs once after each', async () => {
+    const world = await openVirtualWorld();
+    world.addTask({ name: 'backup', columns: { schedule_kind: 'cron', schedule: '*/5 * * * *' } });
+    await tickEach(world, ['12:05', '12:10', '12:15', '12:02']);
+    await reset(world, '12:02');
+    await tickEach(world, ['12:05', '12:02']);
+    await reset(world, '12:02');
+    await tickEach(world, ['12:05', '12:10', '12:15']);
+    expect(world.ledger().slice(3)).toEqual([
+      'backup 12:05 #2 succeeded',
+      'backup 12:05 #3 succeeded',
+      'backup 12:10 #2 succeeded',
+      'backup 12:15 #2 succeeded',
     ]);
   });
 

@@ -137,3 +137,83 @@ test('a state that was moved back by hand, onto a slot that the ledger holds, fa
   await world.tick('12:10');
   expect(world.ledger().slice(3)).toEqual(['moved 12:05-12:10 x2 succeeded', 'good 12:10 succeeded']);
 });
+
+test.each([
+  ['is empty', [''], 'nodes.0: expected 1 to 255 characters, got none'],
+  [
+    'has spaces around it',
+    [' alpha'],
+    'nodes.0: expected a name without spaces around it, in Unicode form NFC, got " alpha"',
+  ],
+  ['is empty, beside one that can be', ['', 'alpha'], 'nodes.0: expected 1 to 255 characters, got none'],
+])('a node name that %s is a fault of its task, told once', async (_title, nodes, fault) => {
+  const world = await openVirtualWorld();
+  world.addTask({ name: 'misplaced', nodes });
+  const first = await world.tick('12:01');
+  expect(first.notRun).toMatchObject([{ task: 'misplaced', reason: `invalid: ${fault}`, newFault: true }]);
+  expect(exitCodeOf(first)).toBe(1);
+  expect(exitCodeOf(await world.tick('12:05'))).toBe(0);
+  await world.tick('12:10');
+  expect(world.ledger()).toEqual(['misplaced fault failed (invalid)']);
+  expect(world.runRows()[0]).toMatchObject({ message: fault });
+});
+
+describe('a state that its task does not keep any more', () => {
+  test('of a node that was taken away is not touched by a fault', async () => {
+    const world = await openVirtualWorld();
+    const id = world.addTask({ name: 'backup', nodes: ['alpha', 'beta'] });
+    world.sql.prepare("DELETE FROM periodic_task_node WHERE task_id = ? AND node = 'alpha'").run(id);
+    await world.tick('12:01');
+    world.changeTask('backup', { module: 'missing' });
+    for (const instant of ['12:05', '12:10', '12:15']) {
+      const { notRun } = await world.tick(instant);
+      expect(notRun).toEqual([]);
+    }
+    expect(world.ledger()).toEqual([]);
+    expect(world.stateRow('backup', 'alpha')).toMatchObject({
+      fault: null,
+      handled_slot: null,
+      earliest_start: null,
+    });
+  });
+
+  test('of a node is not touched by a fault after all nodes have come to share one', async () => {
+    const world = await openVirtualWorld();
+    world.addTask({ name: 'backup' });
+    await world.tick('12:05');
+    world.clock.now = at('12:06');
+    world.changeTask('backup', { scope: 'one', timezone: 'UTC', module: 'missing' });
+    await world.tick('12:07');
+    await world.tick('12:15');
+    expect(
+      world.runRows().map(({ scope_key, trigger_kind, status }) => [scope_key, trigger_kind, status]),
+    ).toEqual([
+      ['alpha', 'schedule', 'succeeded'],
+      ['*', 'fault', 'failed'],
+      ['*', 'schedule', 'skipped'],
+    ]);
+    expect(world.stateRow('backup', 'alpha')).toMatchObject({
+      fault: null,
+      handled_slot: '2026-03-10T12:05:00.000Z',
+      earliest_start: null,
+    });
+  });
+});
+
+test('an invalid task with an attempt pending is written once, not at every tick', async () => {
+  const world = await openVirtualWorld();
+  world.addTask({ name: 'bad', columns: { schedule: '1h', module: 'fail', retry_limit: 3 } });
+  await world.tick('13:00');
+  world.changeTask('bad', { module: 'missing' });
+  await world.tick('13:01');
+  const { epoch } = world.stateRow('bad');
+  for (const instant of ['13:02', '13:03', '13:04']) {
+    await world.tick(instant);
+  }
+  expect(world.stateRow('bad')).toMatchObject({
+    epoch,
+    retry_at: null,
+    earliest_start: '2026-03-10T14:00:00.000Z',
+  });
+  expect(world.ledger()).toEqual(['bad 13:00 failed (retry)', 'bad fault failed (invalid)']);
+});

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { DEFAULT_SETTINGS } from '../../src/config/config.ts';
 import { DatabaseError } from '../../src/core/errors.ts';
-import type { Driver } from '../../src/store/driver.ts';
 import { at } from '../support/builders.ts';
+import { type FaultOf, withWriteFaults } from '../support/virtual-faults.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, tickOf } from '../support/virtual-runner.ts';
 
@@ -55,6 +55,32 @@ describe('parallel', () => {
     gate.open();
     await tick;
     expect(world.script.started).toEqual(['slow', 'beside', 'third', 'after']);
+  });
+
+  test('of more tasks than the node may run keeps it full, and runs all of them', async () => {
+    const world = await openVirtualWorld();
+    const gate = createGate();
+    let running = 0;
+    let mostAtOnce = 0;
+    world.script.call = async () => {
+      running += 1;
+      mostAtOnce = Math.max(mostAtOnce, running);
+      if (running === 4) {
+        // When a fifth, if there were one, would have been refused.
+        setImmediate(gate.open);
+      }
+      await gate.wait();
+      running -= 1;
+    };
+    for (let number = 1; number <= 20; number += 1) {
+      world.addTask({ name: `task ${number}`, columns: { module: 'call' } });
+    }
+    await world.tick('12:01');
+    const { runs, notRun, idleForSeconds } = await world.tick('12:05', { parallel: 8 });
+    expect(notRun).toEqual([]);
+    expect(runs.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 'succeeded'));
+    expect(mostAtOnce).toBe(4);
+    expect(idleForSeconds).toBe(300);
   });
 
   test('one at a time waits for each', async () => {
@@ -162,7 +188,9 @@ describe('the end of the runner', () => {
 describe('a database that takes no claim', () => {
   test('ends the tick with a database error, and nothing starts', async () => {
     const world = await openVirtualWorld();
-    const broken = world.otherRunner({ driver: withoutClaims(world.runner.driver) });
+    const broken = world.otherRunner({
+      driver: withWriteFaults(world.runner.driver, NO_RUN_CAN_BE_RECORDED),
+    });
     world.addTask({ name: 'one' });
     world.addTask({ name: 'two' });
     await expect(tickOf(broken, world, '12:05')).rejects.toThrow('the disk is full');
@@ -173,19 +201,27 @@ describe('a database that takes no claim', () => {
   });
 });
 
-/** A database in which no run can be recorded. */
-function withoutClaims(driver: Driver): Driver {
-  return {
-    ...driver,
-    transaction: (work) =>
-      driver.transaction((statements) =>
-        work({
-          all: statements.all,
-          run: (sql, params) =>
-            sql.startsWith('INSERT INTO periodic_run')
-              ? Promise.reject(new DatabaseError('the disk is full'))
-              : statements.run(sql, params),
-        }),
-      ),
-  };
-}
+test('after the database failed one of the tasks that run together, no other starts', async () => {
+  const world = await openVirtualWorld();
+  const gate = createGate();
+  world.script.call = gate.wait;
+  world.addTask({ name: 'running', columns: { module: 'call' } });
+  world.addTask({ name: 'failing' });
+  world.addTask({ name: 'third' });
+  world.addTask({ name: 'fourth' });
+  const driver = withWriteFaults(world.runner.driver, (sql, params) => {
+    if (!sql.startsWith('INSERT INTO periodic_run') || !params.includes('failing')) {
+      return undefined;
+    }
+    // When the failure has been seen by whoever awaits it.
+    setImmediate(gate.open);
+    return new DatabaseError('the disk is full');
+  });
+  const tick = tickOf(world.otherRunner({ driver }), world, '12:05', { parallel: 2 });
+  await expect(tick).rejects.toThrow('the disk is full');
+  expect(world.ledger()).toEqual(['running 12:05 succeeded']);
+  expect(world.script.started).toEqual(['running']);
+});
+
+const NO_RUN_CAN_BE_RECORDED: FaultOf = (sql) =>
+  sql.startsWith('INSERT INTO periodic_run') ? new DatabaseError('the disk is full') : undefined;

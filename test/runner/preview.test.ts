@@ -1,4 +1,9 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Inspector } from '../../src/modules/description.ts';
+import { createDescriptionCache } from '../../src/modules/description-cache.ts';
+import { createRegistry, type Registry } from '../../src/modules/registry.ts';
 import { previewTick } from '../../src/runner/preview.ts';
 import { at } from '../support/builders.ts';
 import { createGate } from '../support/virtual-modules.ts';
@@ -75,4 +80,49 @@ test('a preview says how long nothing will be due', async () => {
   world.addTask({ name: 'backup' });
   await world.tick('12:05');
   expect((await previewTick(world.runner, at('12:06:30'))).idleForSeconds).toBe(210);
+});
+
+/** A registry whose only module is a foreign one, and what its inspector was asked. */
+function registryWithForeign({ folder }: VirtualWorld): { registry: Registry; asked: string[] } {
+  const modules = join(folder, 'modules');
+  mkdirSync(modules);
+  writeFileSync(join(modules, 'mine.js'), '');
+  const asked: string[] = [];
+  const inspector: Inspector = {
+    describe: () => {
+      asked.push('describe');
+      return Promise.resolve({
+        kind: 'described',
+        modules: [{ id: 'mine', description: 'Mine.', options: [] }],
+      });
+    },
+    check: () => {
+      asked.push('check');
+      return Promise.resolve([]);
+    },
+  };
+  const cache = createDescriptionCache(join(folder, 'state'));
+  const sources = { folders: [modules], packages: [] };
+  return { registry: createRegistry({ sources, packageBases: [], inspector, cache, shipped: {} }), asked };
+}
+
+test('a preview writes no file, not even what it learned about a module', async () => {
+  const world = await openVirtualWorld();
+  const { registry, asked } = registryWithForeign(world);
+  world.addTask({ name: 'foreign', columns: { module: 'mine' } });
+  const runner = world.otherRunner({ registry: () => Promise.resolve(registry) });
+  expect((await previewTick(runner, at('12:05'))).runs).toMatchObject([{ task: 'foreign' }]);
+  expect(asked).toEqual(['describe', 'check']);
+  expect(existsSync(join(world.folder, 'state'))).toBe(false);
+});
+
+test('a preview believes what is known about a module', async () => {
+  const world = await openVirtualWorld();
+  const { registry, asked } = registryWithForeign(world);
+  world.addTask({ name: 'foreign', columns: { module: 'mine' } });
+  await registry.checkOptions('mine', {});
+  asked.splice(0);
+  const runner = world.otherRunner({ registry: () => Promise.resolve(registry) });
+  expect((await previewTick(runner, at('12:05'))).runs).toMatchObject([{ task: 'foreign' }]);
+  expect(asked).toEqual([]);
 });

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { giveUpUnseenRuns } from '../../src/runner/recovery.ts';
 import { exitCodeOf } from '../../src/runner/tick.ts';
 import type { RunnerIdentity } from '../../src/store/claim.ts';
+import { listLiveRuns } from '../../src/store/tick-statements.ts';
+import { at } from '../support/builders.ts';
 import type { Columns } from '../support/virtual-database.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, tickOf } from '../support/virtual-runner.ts';
@@ -118,5 +121,68 @@ describe('a lost run', () => {
     await end();
     expect(world.runRows()[0]).toMatchObject({ status: 'succeeded', message: 'reported late' });
     expect(world.stateRow('backup')).toMatchObject({ failures: 0, last_status: 'succeeded' });
+  });
+});
+
+describe('a node that was renamed', () => {
+  test('recovers the runs of its former name, and goes on with what all nodes share', async () => {
+    const world = await openVirtualWorld();
+    const gate = createGate();
+    world.script.call = gate.wait;
+    world.addTask({
+      name: 'backup',
+      nodes: ['*'],
+      columns: { module: 'call', scope: 'one', timezone: 'UTC' },
+    });
+    const dead = world.otherRunner({ identity: { ...world.runner.identity, pid: NO_PROCESS } });
+    const busy = tickOf(dead, world, '12:05');
+    await gate.reached;
+    world.script.call = () => undefined;
+    const renamed = world.otherRunner({ node: { ...world.runner.node, name: 'beta' } });
+    const { runs } = await tickOf(renamed, world, '12:10');
+    expect(runs.map(({ slotAt, status }) => [slotAt, status])).toEqual([
+      [at('12:05'), 'lost'],
+      [at('12:10'), 'succeeded'],
+    ]);
+    expect(world.ledger()).toEqual(['backup 12:05 lost (runner_died)', 'backup 12:10 succeeded']);
+    gate.open();
+    await busy;
+  });
+
+  test('leaves alone what a node of another machine runs', async () => {
+    const { world, end } = await worldWithRunOf({ machineId: 'another', pid: NO_PROCESS }, { timeout_s: 60 });
+    const renamed = world.otherRunner({ node: { ...world.runner.node, name: 'beta' } });
+    const { runs } = await tickOf(renamed, world, '12:30');
+    expect(runs).toEqual([]);
+    expect(world.ledger()).toEqual(['backup 12:05 running']);
+    await end();
+  });
+});
+
+describe('giving up runs', () => {
+  test('ends those whose runners cannot be seen from here, as reset, and no others', async () => {
+    const { world, end } = await worldWithRunOf(
+      { machineId: 'another' },
+      { timeout_s: 0, retry_limit: 3, retry_on: 'lost' },
+    );
+    const gate = createGate();
+    world.script.call = gate.wait;
+    world.addTask({ name: 'visible', columns: { module: 'call' } });
+    const visible = world.tick('12:10');
+    await gate.reached;
+    const { driver, identity } = world.runner;
+    const liveRuns = await listLiveRuns(driver, { node: 'alpha', machineId: identity.machineId });
+    expect(liveRuns.map(({ taskName }) => taskName)).toEqual(['backup', 'visible']);
+    expect(await giveUpUnseenRuns(world.runner, liveRuns)).toBe(1);
+    expect(world.ledger()).toEqual(['backup 12:05 lost (reset)', 'visible 12:10 running']);
+    expect(world.runRows()[0]).toMatchObject({
+      message: 'its runner could not be seen, and an operator reset the task',
+      live_node: null,
+      ended_at: '2026-03-10T12:10:00.000Z',
+    });
+    expect(world.stateRow('backup')).toMatchObject({ retry_at: null });
+    gate.open();
+    await visible;
+    await end();
   });
 });

@@ -1,8 +1,11 @@
 import {
+  chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -12,8 +15,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DatabaseError } from '../../src/core/errors.ts';
-import { openSpool, type SpooledEnd } from '../../src/runner/spool.ts';
+import { replaySpool } from '../../src/runner/replay.ts';
+import { openSpool } from '../../src/runner/spool.ts';
+import type { SpooledEnd } from '../../src/runner/spooled-end.ts';
 import { exitCodeOf } from '../../src/runner/tick.ts';
+import { at } from '../support/builders.ts';
 import { openVirtualWorld, tickOf, type VirtualWorld } from '../support/virtual-runner.ts';
 import { endWith, NO_RETRY } from '../support/virtual-runs.ts';
 
@@ -72,6 +78,69 @@ describe('the spool', () => {
     expect(readdirSync(join(place, 'elsewhere'))).toEqual([]);
   });
 
+  test('refuses a folder whose parent is a link', () => {
+    const place = temporaryFolder();
+    mkdirSync(join(place, 'elsewhere'), { mode: 0o700 });
+    symlinkSync(join(place, 'elsewhere'), join(place, 'spool'));
+    expect(() => openSpool([join(place, 'spool')], 'database').keep(SPOOLED)).toThrow(
+      `${place}/spool is not a folder of this user`,
+    );
+    expect(readdirSync(join(place, 'elsewhere'))).toEqual([]);
+  });
+
+  test.each(['spool', 'spool/database'])(
+    'refuses and does not read %s when others may write to it',
+    (path) => {
+      const place = temporaryFolder();
+      const spool = openSpool([join(place, 'spool')], 'database');
+      spool.keep(SPOOLED);
+      chmodSync(join(place, path), 0o777);
+      expect(spool.list()).toEqual([]);
+      expect(() => spool.keep(SPOOLED)).toThrow(`others may write to ${place}/${path}`);
+    },
+  );
+
+  test.runIf(process.getuid?.() === 0).each(['spool', 'spool/database'])(
+    'refuses and does not read %s of another user',
+    (path) => {
+      const place = temporaryFolder();
+      const spool = openSpool([join(place, 'spool')], 'database');
+      spool.keep(SPOOLED);
+      chownSync(join(place, path), 65_534, 65_534);
+      expect(spool.list()).toEqual([]);
+      expect(() => spool.keep(SPOOLED)).toThrow(`${place}/${path} is not a folder of this user`);
+    },
+  );
+
+  test('does not read through a link', () => {
+    const place = temporaryFolder();
+    openSpool([join(place, 'elsewhere')], 'database').keep(SPOOLED);
+    mkdirSync(join(place, 'database'), { mode: 0o700 });
+    const file = join(place, 'database', `${TOKEN}.json`);
+    symlinkSync(join(place, 'elsewhere', 'database', `${TOKEN}.json`), file);
+    expect(openSpool([place], 'database').list()).toEqual([
+      { kind: 'unreadable', file, message: 'it is not a file' },
+    ]);
+  });
+
+  test('does not write through a link', () => {
+    const place = temporaryFolder();
+    mkdirSync(join(place, 'database'), { mode: 0o700 });
+    writeFileSync(join(place, 'precious'), 'as it was');
+    symlinkSync(join(place, 'precious'), join(place, 'database', `${TOKEN}.json.${process.pid}.tmp`));
+    expect(() => openSpool([place], 'database').keep(SPOOLED)).toThrow('EEXIST');
+    expect(readFileSync(join(place, 'precious'), 'utf8')).toBe('as it was');
+  });
+
+  test('leaves nothing behind when writing fails', () => {
+    const place = temporaryFolder();
+    const inTheWay = join(place, 'database', `${TOKEN}.json`);
+    mkdirSync(join(place, 'database'), { mode: 0o700 });
+    mkdirSync(inTheWay);
+    expect(() => openSpool([place], 'database').keep(SPOOLED)).toThrow('no spool folder takes the result');
+    expect(readdirSync(join(place, 'database'))).toEqual([`${TOKEN}.json`]);
+  });
+
   test('names every folder that does not work', () => {
     const place = temporaryFolder();
     writeFileSync(join(place, 'one'), '');
@@ -98,7 +167,7 @@ describe('the spool', () => {
     ['a result without an end', `{"token":"${TOKEN}","end":{},"policy":{}}`, 'it does not hold a result'],
   ])('shows a file that holds %s as unreadable', (_title, text, message) => {
     const folder = temporaryFolder();
-    mkdirSync(join(folder, 'database'));
+    mkdirSync(join(folder, 'database'), { mode: 0o700 });
     writeFileSync(join(folder, 'database', `${TOKEN}.json`), text);
     expect(openSpool([folder], 'database').list()).toEqual([
       {
@@ -109,9 +178,42 @@ describe('the spool', () => {
     ]);
   });
 
+  const { end, policy } = SPOOLED;
+  test.each([
+    ['token', { token: 7 }],
+    ['databaseId', { databaseId: undefined }],
+    ['task', { task: null }],
+    ['end', { end: [] }],
+    ['end.status', { end: { ...end, status: 'skipped' } }],
+    ['end.reason', { end: { ...end, reason: undefined } }],
+    ['end.message', { end: { ...end, message: 5 } }],
+    ['end.byShutdown', { end: { ...end, byShutdown: 'no' } }],
+    ['end.exitCode', { end: { ...end, exitCode: 1.5 } }],
+    ['end.signal', { end: { ...end, signal: 9 } }],
+    ['end.result', { end: { ...end, result: undefined } }],
+    ['end.output', { end: { ...end, output: 'text' } }],
+    ['end.output.bytes', { end: { ...end, output: { text: '', bytes: -1 } } }],
+    ['end.endedAt', { end: { ...end, endedAt: 8_640_000_000_000_001 } }],
+    ['end.endedAt', { end: { ...end, endedAt: at('9999-12-31T23:59:59.999Z') + 1 } }],
+    ['end.endedAt', { end: { ...end, endedAt: -1 } }],
+    ['end.durationMs', { end: { ...end, durationMs: undefined } }],
+    ['policy', { policy: null }],
+    ['policy.retryLimit', { policy: { retryOn: ['failed'] } }],
+    ['policy.retryDelaySeconds', { policy: { ...policy, retryDelaySeconds: 1e12 } }],
+    ['policy.retryMaxDelaySeconds', { policy: { ...policy, retryMaxDelaySeconds: '1h' } }],
+    ['policy.retryOn', { policy: { ...policy, retryOn: ['always'] } }],
+  ])('shows a result whose %s is missing or wrong as unreadable', (field, changes) => {
+    const folder = temporaryFolder();
+    mkdirSync(join(folder, 'database'), { mode: 0o700 });
+    const file = join(folder, 'database', `${TOKEN}.json`);
+    writeFileSync(file, JSON.stringify({ ...SPOOLED, ...changes }));
+    const message = `it does not hold a result: ${field} is missing or wrong`;
+    expect(openSpool([folder], 'database').list()).toEqual([{ kind: 'unreadable', file, message }]);
+  });
+
   test('overlooks files that are still being written', () => {
     const folder = temporaryFolder();
-    mkdirSync(join(folder, 'database'));
+    mkdirSync(join(folder, 'database'), { mode: 0o700 });
     writeFileSync(join(folder, 'database', `${TOKEN}.json.4711.tmp`), 'half a fi');
     expect(openSpool([folder], 'database').list()).toEqual([]);
   });
@@ -230,12 +332,17 @@ describe('the replay of the spool', () => {
 
   test.each([
     ['that cannot be read', 'half a fi', 'JSON'],
+    [
+      'of which a part is missing',
+      JSON.stringify({ ...SPOOLED, policy: { retryOn: ['failed'] } }),
+      'policy.retryLimit is missing or wrong',
+    ],
     ['of a run that the ledger does not know', JSON.stringify(SPOOLED), `the ledger has no run ${TOKEN}`],
   ])('puts a file aside %s, says so once, and goes on', async (_title, text, why) => {
     const world = await openVirtualWorld();
     world.addTask({ name: 'backup' });
     const file = join(world.spoolFolder, `${TOKEN}.json`);
-    mkdirSync(world.spoolFolder, { recursive: true });
+    mkdirSync(world.spoolFolder, { recursive: true, mode: 0o700 });
     writeFileSync(file, text);
     await world.tick('12:05');
     await world.tick('12:06');
@@ -243,5 +350,51 @@ describe('the replay of the spool', () => {
     expect(world.warnings()[0]).toContain(`it was put aside as ${file}.rejected`);
     expect(existsSync(`${file}.rejected`)).toBe(true);
     expect(world.ledger()).toEqual(['backup 12:05 succeeded']);
+  });
+
+  test('puts a result aside whose recording fails for another reason than the database', async () => {
+    const world = await openVirtualWorld();
+    world.runner.spool.keep(SPOOLED);
+    const fail = () => Promise.reject(new RangeError('Invalid time value'));
+    const runner = world.otherRunner({ driver: { ...world.runner.driver, transaction: fail } });
+    expect(await replaySpool(runner)).toEqual([]);
+    const file = join(world.spoolFolder, `${TOKEN}.json`);
+    expect(world.warnings()).toEqual([
+      `a spooled result cannot be recorded (Invalid time value): it was put aside as ${file}.rejected`,
+    ]);
+    expect(world.runner.spool.list()).toEqual([]);
+  });
+
+  test('leaves the results where they are when the database cannot be used', async () => {
+    const world = await openVirtualWorld();
+    world.runner.spool.keep(SPOOLED);
+    const fail = () => Promise.reject(new DatabaseError('the database is full'));
+    const runner = world.otherRunner({ driver: { ...world.runner.driver, transaction: fail } });
+    await expect(replaySpool(runner)).rejects.toThrow('the database is full');
+    expect(world.runner.spool.list()).toHaveLength(1);
+  });
+
+  test('goes on when a file can neither be removed nor put aside', async () => {
+    const world = await openLockedWorld();
+    await expect(world.tick('12:05')).rejects.toThrow(DatabaseError);
+    unlock(world);
+    const refuse = () => {
+      throw new Error('EACCES: permission denied');
+    };
+    const spool = { ...world.runner.spool, drop: refuse, reject: refuse };
+    spool.keep({ ...SPOOLED, token: 'ffffffff-89ab-4cde-8f01-23456789abcd' });
+    const report = await tickOf(world.otherRunner({ spool }), world, '12:06');
+    expect(report.runs.map(({ task, status }) => `${task} ${status}`)).toEqual([
+      'backup succeeded',
+      'next succeeded',
+    ]);
+    expect(world.warnings().slice(1).toSorted()).toEqual([
+      expect.stringMatching(
+        /^a spooled result cannot be recorded \(the ledger has no run .*\): it cannot be put aside either, so remove .*\.json \(EACCES: permission denied\)$/,
+      ),
+      expect.stringMatching(
+        /^a spooled result is recorded, but its file cannot be removed: remove .*\.json \(EACCES: permission denied\)$/,
+      ),
+    ]);
   });
 });

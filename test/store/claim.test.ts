@@ -9,6 +9,7 @@ import {
   skipSlots,
 } from '../../src/store/claim.ts';
 import type { Driver } from '../../src/store/driver.ts';
+import { resetTask } from '../../src/store/reset.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { at } from '../support/builders.ts';
 import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
@@ -215,7 +216,7 @@ describe('skipping slots', () => {
     driver: Driver,
     taskId: number,
     times: readonly [string, string, number],
-    reason: string,
+    { reason, attempt = 1 }: { reason: string; attempt?: number },
   ) {
     const state = await readState(driver, taskId);
     const [first, slot, count] = times;
@@ -232,7 +233,7 @@ describe('skipping slots', () => {
         scopeKey,
         node,
         slots,
-        attempt: 1,
+        attempt,
         reason,
         message: null,
         at: at(slot),
@@ -242,30 +243,58 @@ describe('skipping slots', () => {
 
   test('records them in one row, with their exact number', async () => {
     const { database, driver, state } = await openWorld();
-    expect(await skip(driver, state.taskId, ['12:05', '12:15', 3], 'too_late')).toBe(true);
+    expect(await skip(driver, state.taskId, ['12:05', '12:15', 3], { reason: 'too_late' })).toBe(true);
     expect(database.ledger()).toEqual(['backup 12:05-12:15 x3 skipped (too_late)']);
     expect(database.stateRow('backup')).toMatchObject({ last_status: 'skipped' });
   });
 
   test('joins neighbours that were skipped for the same reason', async () => {
     const { database, driver, state } = await openWorld();
-    await skip(driver, state.taskId, ['12:05', '12:15', 3], 'too_late');
-    await skip(driver, state.taskId, ['12:20', '12:20', 1], 'too_late');
+    await skip(driver, state.taskId, ['12:05', '12:15', 3], { reason: 'too_late' });
+    await skip(driver, state.taskId, ['12:20', '12:20', 1], { reason: 'too_late' });
     expect(database.ledger()).toEqual(['backup 12:05-12:20 x4 skipped (too_late)']);
   });
 
   test('does not join neighbours that were skipped for another reason', async () => {
     const { database, driver, state } = await openWorld();
-    await skip(driver, state.taskId, ['12:05', '12:05', 1], 'too_late');
-    await skip(driver, state.taskId, ['12:10', '12:10', 1], 'overlap');
+    await skip(driver, state.taskId, ['12:05', '12:05', 1], { reason: 'too_late' });
+    await skip(driver, state.taskId, ['12:10', '12:10', 1], { reason: 'overlap' });
     expect(database.ledger()).toEqual(['backup 12:05 skipped (too_late)', 'backup 12:10 skipped (overlap)']);
+  });
+
+  test('does not join over a time that was not counted', async () => {
+    const { database, driver, state } = await openWorld();
+    await skip(driver, state.taskId, ['12:05', '12:05', 1], { reason: 'too_late' });
+    database.changeTask('backup', { active: 0 });
+    database.clock.now = at('18:00');
+    database.changeTask('backup', { active: 1 });
+    await skip(driver, state.taskId, ['18:05', '18:05', 1], { reason: 'too_late' });
+    expect(database.ledger()).toEqual(['backup 12:05 skipped (too_late)', 'backup 18:05 skipped (too_late)']);
+  });
+
+  test('does not join slots that a reset took back', async () => {
+    const { database, driver, state } = await openWorld();
+    await skip(driver, state.taskId, ['12:05', '12:55', 11], { reason: 'too_late' });
+    await resetTask(database.path, 'backup', { node: undefined, now: at('12:20'), actor: 'ann' });
+    await skip(driver, state.taskId, ['12:25', '12:25', 1], { reason: 'too_late' });
+    expect(database.ledger()).toEqual([
+      'backup 12:05-12:55 x11 skipped (too_late)',
+      'backup 12:25 skipped (too_late)',
+    ]);
+  });
+
+  test('joins under the attempt of the newest slot', async () => {
+    const { database, driver, state } = await openWorld();
+    await skip(driver, state.taskId, ['12:05', '12:05', 1], { reason: 'too_late' });
+    await skip(driver, state.taskId, ['12:10', '12:10', 1], { reason: 'too_late', attempt: 3 });
+    expect(database.ledger()).toEqual(['backup 12:05-12:10 x2 #3 skipped (too_late)']);
   });
 
   test('does not join over a run in between', async () => {
     const { database, driver, state } = await openWorld();
-    await skip(driver, state.taskId, ['12:05', '12:05', 1], 'too_late');
+    await skip(driver, state.taskId, ['12:05', '12:05', 1], { reason: 'too_late' });
     await claimSlot(driver, state.taskId, '12:10');
-    await skip(driver, state.taskId, ['12:15', '12:15', 1], 'too_late');
+    await skip(driver, state.taskId, ['12:15', '12:15', 1], { reason: 'too_late' });
     expect(database.ledger()).toEqual([
       'backup 12:05 skipped (too_late)',
       'backup 12:10 running',

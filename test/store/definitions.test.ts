@@ -1,18 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { TaskDefinition } from '../../src/core/task.ts';
 import { definitionSchema } from '../../src/core/task-schema.ts';
-import {
-  addTask,
-  changeTask,
-  findTask,
-  listTasks,
-  removeTask,
-  resetTask,
-} from '../../src/store/definitions.ts';
+import { addTask, changeTask, findTask, listTasks, removeTask } from '../../src/store/definitions.ts';
 import { openSqlShell, type SqlShell } from './sql-shell.ts';
 
 const CLOCK = '2026-11-21T00:55:00.000Z';
-const NOW = Date.UTC(2026, 10, 21, 0, 55);
 
 function definition(changes: Partial<TaskDefinition> = {}): TaskDefinition {
   const given = { name: 'backup', module: 'command', scheduleKind: 'manual', nodes: ['alpha'], ...changes };
@@ -192,84 +184,5 @@ describe('a removed task', () => {
     expect(shell.rows('SELECT task_name FROM periodic_run')).toEqual([{ task_name: 'backup' }]);
     expect(audit(shell).at(-1)).toEqual({ actor: 'bob', action: 'removed', task_name: 'backup' });
     await expect(removeTask(shell.path, 'backup', 'bob')).rejects.toThrow('there is no task "backup"');
-  });
-});
-
-describe('a reset', () => {
-  /** A task that has failed and is terminated on two nodes. */
-  async function brokenTask(handledSlot: string): Promise<SqlShell> {
-    const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition({ nodes: ['alpha', 'beta'] }), 'ann');
-    shell.run(
-      `UPDATE periodic_task_state SET epoch = 7, handled_slot = ?, earliest_start = NULL, retry_at = ?, failures = 4,
-       first_failure_at = ?, fault = 'x', terminated_at = ?, terminated_reason = 'done', module_state = '{"a":1}'
-       WHERE scope_key IN ('alpha', 'beta')`,
-      handledSlot,
-      CLOCK,
-      CLOCK,
-      CLOCK,
-    );
-    return shell;
-  }
-
-  test('takes back what went wrong, counts from now, and keeps what the module keeps', async () => {
-    const { path } = await brokenTask('2026-11-21T00:50:00.000Z');
-    const { states } = await resetTask(path, 'backup', { node: undefined, now: NOW, actor: 'bob' });
-    expect(states).toHaveLength(2);
-    expect(states[0]).toMatchObject({
-      scopeKey: 'alpha',
-      epoch: 8,
-      countedFrom: NOW,
-      handledSlot: Date.UTC(2026, 10, 21, 0, 50),
-      repeatableUntil: null,
-      earliestStart: 'decide-anew',
-      retryAt: null,
-      failures: 0,
-      firstFailureAt: null,
-      fault: null,
-      terminatedAt: null,
-      terminatedReason: null,
-      moduleState: { a: 1 },
-    });
-  });
-
-  test('of one node leaves the others alone', async () => {
-    const { path } = await brokenTask('2026-11-21T00:50:00.000Z');
-    const { states } = await resetTask(path, 'backup', { node: 'beta', now: NOW, actor: 'bob' });
-    expect(states.map(({ failures }) => failures)).toEqual([4, 0]);
-  });
-
-  test('takes a slot that was handled in the future back to now', async () => {
-    const { path } = await brokenTask('2036-11-21T00:50:00.000Z');
-    const { states } = await resetTask(path, 'backup', { node: 'alpha', now: NOW, actor: 'bob' });
-    expect(states[0]).toMatchObject({
-      handledSlot: NOW,
-      repeatableUntil: Date.UTC(2036, 10, 21, 0, 50),
-    });
-  });
-
-  test('is in the audit, with what was before', async () => {
-    const shell = await brokenTask('2026-11-21T00:50:00.000Z');
-    await resetTask(shell.path, 'backup', { node: 'beta', now: NOW, actor: 'bob' });
-    const [row] = shell.rows("SELECT * FROM periodic_audit WHERE action = 'reset'");
-    expect(row).toMatchObject({ actor: 'bob', task_name: 'backup', changed_at: CLOCK });
-    expect(JSON.parse(row.before)).toEqual([
-      {
-        scopeKey: 'beta',
-        handledSlot: '2026-11-21T00:50:00.000Z',
-        retryAt: CLOCK,
-        failures: 4,
-        terminatedAt: CLOCK,
-        terminatedReason: 'done',
-      },
-    ]);
-    expect(JSON.parse(row.after)).toEqual([{ scopeKey: 'beta', countedFrom: CLOCK }]);
-  });
-
-  test('of a node without a state names the nodes of the task', async () => {
-    const { path } = await brokenTask('2026-11-21T00:50:00.000Z');
-    await expect(resetTask(path, 'backup', { node: 'gamma', now: NOW, actor: 'bob' })).rejects.toThrow(
-      'task "backup" has no state on node "gamma"; its nodes: alpha, beta',
-    );
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Driver } from '../../src/store/driver.ts';
+import type { Driver, Statements } from '../../src/store/driver.ts';
 import { finishRun, recordLateEnd } from '../../src/store/finish.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { at } from '../support/builders.ts';
@@ -23,6 +23,23 @@ const LOST = endWith({
   endedAt: at('12:07'),
 });
 const FAILED = endWith({ status: 'failed', message: 'exited with status 3', exitCode: 3 });
+
+/** A driver beside which `other` writes right after a transaction has first read the state, as READ COMMITTED allows. */
+function afterReadingState(driver: Driver, other: (statements: Statements) => Promise<unknown>): Driver {
+  let isFirst = true;
+  const raced = (statements: Statements): Statements => ({
+    ...statements,
+    all: async (sql, params) => {
+      const rows = await statements.all(sql, params);
+      if (isFirst && sql.includes('FROM periodic_task_state')) {
+        isFirst = false;
+        await other(statements);
+      }
+      return rows;
+    },
+  });
+  return { ...driver, transaction: (work) => driver.transaction((statements) => work(raced(statements))) };
+}
 
 describe('the end of a run', () => {
   test('is recorded once, with everything that is known', async () => {
@@ -150,6 +167,58 @@ describe('a result that comes late', () => {
       last_ended_at: '2026-03-10T12:06:00.000Z',
       earliest_start: '2026-03-10T12:10:00.000Z',
     });
+  });
+
+  test.each([
+    ['for good', NO_RETRY, 'backup 12:05 succeeded'],
+    ['until a retry', { ...NO_RETRY, retryLimit: 1, retryOn: ['lost'] } as const, 'backup 12:05 succeeded'],
+  ])('takes the reason of a loss %s back', async (_title, policy, line) => {
+    const { database, driver, taskId } = await openWorld();
+    const token = await claimSlot(driver, taskId, '12:05');
+    await finishRun(driver, token, LOST, policy);
+    await recordLateEnd(driver, token, endWith(), NO_RETRY);
+    expect(database.ledger()).toEqual([line]);
+  });
+
+  test('brings its own reason, or that of the retry that follows it', async () => {
+    const { database, driver, taskId } = await openWorld();
+    const cancelled = await claimSlot(driver, taskId, '12:05');
+    await finishRun(driver, cancelled, LOST, NO_RETRY);
+    await recordLateEnd(driver, cancelled, endWith({ status: 'cancelled', reason: 'shutdown' }), NO_RETRY);
+    const failed = await claimSlot(driver, taskId, '12:10');
+    await finishRun(driver, failed, LOST, NO_RETRY);
+    await recordLateEnd(driver, failed, FAILED, { ...NO_RETRY, retryLimit: 1 });
+    expect(database.ledger()).toEqual(['backup 12:05 cancelled (shutdown)', 'backup 12:10 failed (retry)']);
+  });
+
+  test('is kept beside lost when the state moves while it is being recorded', async () => {
+    const { database, driver, taskId } = await openWorld();
+    database.sql.exec('UPDATE periodic_task_state SET failures = 4');
+    const token = await claimSlot(driver, taskId, '12:05');
+    await finishRun(driver, token, LOST, NO_RETRY);
+    // Stands for another runner, whose next run fails between the reading and the writing.
+    const racing = afterReadingState(driver, (statements) =>
+      statements.run('UPDATE periodic_task_state SET epoch = epoch + 1, failures = 6, handled_slot = ?', [
+        '2026-03-10T12:10:00.000Z',
+      ]),
+    );
+    expect(await recordLateEnd(racing, token, FAILED, NO_RETRY)).toMatchObject({ kind: 'kept-as-late' });
+    expect(database.stateRow('backup')).toMatchObject({ failures: 6, last_status: 'lost' });
+    expect(database.ledger()).toEqual(['backup 12:05 lost (runner_died)']);
+  });
+
+  test('is not kept beside itself when another replay records it meanwhile', async () => {
+    const { database, driver, taskId } = await openWorld();
+    const token = await claimSlot(driver, taskId, '12:05');
+    await finishRun(driver, token, LOST, NO_RETRY);
+    const racing = afterReadingState(driver, async (statements) => {
+      await statements.run('UPDATE periodic_task_state SET epoch = epoch + 1');
+      await statements.run(
+        "UPDATE periodic_run SET status = 'failed', ended_at = '2026-03-10T12:06:00.000Z'",
+      );
+    });
+    expect(await recordLateEnd(racing, token, FAILED, NO_RETRY)).toEqual({ kind: 'already-ended' });
+    expect(database.runRows()).toMatchObject([{ status: 'failed', late_result: null }]);
   });
 
   test('that failed too counts as one failure, not two', async () => {

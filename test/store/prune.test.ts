@@ -4,6 +4,7 @@ import type { Driver } from '../../src/store/driver.ts';
 import { type HistoryLimits, pruneHistory } from '../../src/store/prune.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
+import { plansOf, queriesOf } from './asked-statements.ts';
 
 const NOW = Date.parse('2026-11-21T05:00:00.000Z');
 const NO_LIMITS: HistoryLimits = { maxAgeDays: null, maxRuns: null, maxBytes: null };
@@ -80,6 +81,28 @@ test('the newest runs that the bytes allow stay', async () => {
   await addRuns(driver, [4, 3, 2, 1], { output: 'x'.repeat(10_000) });
   expect(await prune(driver, { maxBytes: 25_000 })).toMatchObject({ runs: 2 });
   expect(await agesLeft(driver)).toEqual([2, 1]);
+});
+
+test('bytes are those of all that a run left behind, whatever its characters', async () => {
+  const driver = await openDatabase();
+  await addRuns(driver, [2, 1], { output: '€'.repeat(3_000) });
+  await driver.run("UPDATE periodic_run SET late_result = ? WHERE token = 'token-1'", ['ü'.repeat(5_000)]);
+  // 600 + 9,000 bytes in the older one, 10,000 more in the newer.
+  expect(await prune(driver, { maxBytes: 29_200 })).toMatchObject({ runs: 0 });
+  expect(await prune(driver, { maxBytes: 29_199 })).toMatchObject({ runs: 1 });
+});
+
+test('what is old is found by an index, without reading what stays', async () => {
+  const database = await openVirtualDatabase();
+  const driver = await openSqlite(database.path, { create: false });
+  onTestFinished(() => driver.close());
+  const asked = await queriesOf(driver, (spied) => prune(spied, { maxAgeDays: 90 }));
+  expect(plansOf(database.sql, asked)).toEqual([
+    'SEARCH periodic_tick USING COVERING INDEX periodic_tick_started_at_index (started_at<?)',
+    'SEARCH periodic_run USING INDEX periodic_run_created_at_index (created_at<?)',
+    'SEARCH periodic_tick USING COVERING INDEX periodic_tick_started_at_index (started_at<?)',
+    'SEARCH periodic_audit USING COVERING INDEX periodic_audit_changed_at_index (changed_at<?)',
+  ]);
 });
 
 test('a live run stays, whatever its age', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
+import type { Driver } from '../../src/store/driver.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { beginTick, endTick, type NodeFacts } from '../../src/store/ticks.ts';
 import { at } from '../support/builders.ts';
@@ -41,7 +42,6 @@ describe('a tick that begins', () => {
         version: '0.2.0',
         timezone: 'Europe/Berlin',
         tz_version: '2026a',
-        clock_offset_ms: 0,
         tick_no: 2,
         first_tick_at: '2026-03-10T12:00:01.000Z',
         last_tick_at: '2026-03-10T12:01:02.000Z',
@@ -72,6 +72,89 @@ describe('a tick that begins', () => {
       first_slot: '2026-03-10T12:00:00.000Z',
       earliest_start: '',
     });
+  });
+});
+
+test('the first tick of a node may come beside another first one', async () => {
+  const { driver } = await openWorld();
+  let isFirst = true;
+  const beside: Driver = {
+    ...driver,
+    transaction: (work) =>
+      driver.transaction((statements) =>
+        work({
+          ...statements,
+          run: async (sql, params) => {
+            const changed = await statements.run(sql, params);
+            if (isFirst) {
+              isFirst = false;
+              await statements.run("INSERT INTO periodic_node (name, tick_no) VALUES ('alpha', 1)");
+            }
+            return changed;
+          },
+        }),
+      ),
+  };
+  const begun = await beginTick(beside, ALPHA, { tickAt: at('12:00'), startedAt: at('12:00:01') });
+  expect(begun.tickNo).toBe(2);
+});
+
+describe('the slots of cron tasks are looked for anew', () => {
+  const EIGHT = { schedule_kind: 'cron', schedule: '0 8 * * *' };
+
+  async function openTasks() {
+    const world = await openWorld();
+    await world.begin('12:00:01');
+    const { database } = world;
+    database.addTask({ name: 'in node zone', columns: EIGHT });
+    database.addTask({ name: 'in own zone', columns: { ...EIGHT, timezone: 'Asia/Tokyo' } });
+    database.addTask({ name: 'elsewhere', nodes: ['beta'], columns: EIGHT });
+    database.addTask({ name: 'periodic' });
+    const shared = { ...EIGHT, scope: 'one', timezone: 'Asia/Tokyo' };
+    database.addTask({ name: 'shared', nodes: ['*'], columns: shared });
+    database.addTask({ name: 'shared elsewhere', nodes: ['beta'], columns: shared });
+    database.sql.exec(
+      "DELETE FROM periodic_task_state WHERE scope_key = ''; UPDATE periodic_task_state SET epoch = 7, first_slot = counted_from, earliest_start = '2026-03-11T07:00:00.000Z'",
+    );
+    const marked = () =>
+      database.sql
+        .prepare(
+          `SELECT name FROM periodic_task t JOIN periodic_task_state s ON s.task_id = t.id
+           WHERE s.epoch = 8 AND s.earliest_start = '' AND s.first_slot = s.counted_from ORDER BY t.id`,
+        )
+        .pluck()
+        .all();
+    return { ...world, marked };
+  }
+
+  test.each<[string, Partial<NodeFacts>, readonly string[]]>([
+    ['never while nothing changes', {}, []],
+    ['in the zone of the node when that is another', { timezone: 'Asia/Tokyo' }, ['in node zone']],
+    [
+      'in every zone when the data of the zones are others',
+      { tzVersion: '2026b' },
+      ['in node zone', 'in own zone', 'shared'],
+    ],
+    [
+      'once when both change',
+      { timezone: 'Asia/Tokyo', tzVersion: '2026b' },
+      ['in node zone', 'in own zone', 'shared'],
+    ],
+  ])('%s', async (_title, changes, names) => {
+    const { begin, marked } = await openTasks();
+    await begin('12:01:01', changes);
+    expect(marked()).toEqual(names);
+    await begin('12:02:01', changes);
+    expect(marked()).toEqual(names);
+  });
+
+  test('not by the first tick of a node, for which nobody has looked before', async () => {
+    const { database, begin } = await openWorld();
+    database.addTask({ name: 'backup', columns: EIGHT });
+    database.sql.exec("INSERT INTO periodic_node (name) VALUES ('alpha')");
+    const { epoch } = database.stateRow('backup', 'alpha');
+    await begin('12:00:01');
+    expect(database.stateRow('backup', 'alpha')).toMatchObject({ epoch });
   });
 });
 

@@ -279,6 +279,44 @@ describe('the nodes of a task', () => {
     ]);
   });
 
+  test('that were named belong already when * comes: they go on counting as before', async () => {
+    const shell = await shellWithTask(['alpha', 'beta']);
+    shell.run("DELETE FROM periodic_task_state WHERE scope_key = ''");
+    shell.run("DELETE FROM periodic_task_node WHERE node = 'beta'");
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
+    expect(states(shell)).toEqual([
+      { ...MARKED, epoch: 9 },
+      { ...MARKED, epoch: 9, scope_key: 'beta', counted_from: CHANGED_MINUTE, retry_at: null },
+    ]);
+  });
+
+  test('that belong by * already go on counting as before when they are named', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
+    shell.run(
+      INSERT.replace('schedule_kind,', 'run_immediately, schedule_kind,').replace("'cron',", "1, 'cron',"),
+    );
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
+    shell.setClock(CHANGED);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
+    expect(states(shell)[1]).toEqual({
+      ...NEW,
+      epoch: 1,
+      first_slot: CREATED_MINUTE,
+      changed_at: CHANGED,
+    });
+  });
+
+  test('may be narrowed from * to one: it goes on counting as before', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
+    shell.run(INSERT);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
+    shell.setClock(CHANGED);
+    shell.run("UPDATE periodic_task_node SET node = 'alpha' WHERE node = '*'");
+    expect(states(shell)[1]).toMatchObject({ scope_key: 'alpha', counted_from: CREATED_MINUTE });
+  });
+
   test('may all go: one state tells of a task without nodes', async () => {
     const shell = await shellWithTask(['alpha']);
     shell.run("DELETE FROM periodic_task_state WHERE scope_key = ''");
@@ -308,9 +346,11 @@ describe('INSERT OR REPLACE', () => {
   test('of a node that is there keeps what its state has handled', async () => {
     const shell = await shellWithTask(['alpha']);
     shell.run("INSERT OR REPLACE INTO periodic_task_node (task_id, node) VALUES (?, 'alpha')", TASK);
-    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toMatchObject({
-      handled_slot: WAITING.handled_slot,
+    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual({
+      ...WAITING,
+      epoch: 8,
       earliest_start: '',
+      changed_at: CHANGED,
     });
   });
 

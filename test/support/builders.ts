@@ -56,6 +56,7 @@ export function stateWith(changes: Partial<TaskState> = {}): TaskState {
     nextSlot: null,
     earliestStart: 'decide-anew',
     attempt: 0,
+    firstAttempt: 1,
     retryAt: null,
     failures: 0,
     firstFailureAt: null,

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../core/errors.ts';
-import { type Instant, toShortText } from '../../core/instants.ts';
+import { floorToMinute, type Instant, toShortText } from '../../core/instants.ts';
 import { zoneOf } from '../../core/zone.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
@@ -41,7 +41,7 @@ export function define(command: Command, actionOf: ActionOf): void {
       'the last handled slot; --from if not given, or "never" for a task that never ran',
     )
     .option('--until <instant>', 'print nothing after this instant')
-    .option('--count <n>', `print at most so many; ${DEFAULT_COUNT} if not given`)
+    .option('--count <n>', `print at most so many; ${DEFAULT_COUNT} if neither this nor --until is given`)
     .option('-n, --node <name>', 'as which node to look at the tasks')
     .addHelpText(
       'after',
@@ -84,7 +84,9 @@ async function answersTo(
         'next: expected --node with tasks, got it with a schedule, which belongs to no node',
       );
     }
-    return [await answerOfText(context, typed, question)];
+    // Without --from it counts from this minute, as a task does that is added now.
+    const from = flags.from === undefined ? floorToMinute(question.from) : question.from;
+    return [await answerOfText(context, typed, { ...question, from })];
   }
   if (names.length === 0) {
     throw new UsageError('next: expected a task, --cron or --every, got none of them');
@@ -110,12 +112,13 @@ function typedSchedule({ cron, every, timezone }: Flags): TypedSchedule | undefi
 
 function questionOf(flags: Flags, now: Instant): Question {
   const { from, last, until, count } = flags;
+  const defaultCount = until === undefined ? DEFAULT_COUNT : MAX_COUNT;
   return {
     from: from === undefined ? now : instantValue('next: --from', from),
     last: last === undefined || last === 'never' ? last : instantValue('next: --last', last),
     until: until === undefined ? undefined : instantValue('next: --until', until),
     count:
-      count === undefined ? DEFAULT_COUNT : countValue('next: --count', count, { min: 1, max: MAX_COUNT }),
+      count === undefined ? defaultCount : countValue('next: --count', count, { min: 1, max: MAX_COUNT }),
   };
 }
 

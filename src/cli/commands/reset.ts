@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import { floorToMinute } from '../../core/instants.ts';
 import { normalizeName } from '../../core/names.ts';
 import { nameOf } from '../../core/task.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
-import { resetTask } from '../../store/definitions.ts';
+import { resetTask } from '../../store/reset.ts';
 import { actorName } from '../actor.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
@@ -25,9 +24,8 @@ export function define(command: Command, actionOf: ActionOf): void {
 function reset(context: Context, name: string, flags: { readonly node?: string }): Promise<number> {
   return withSession(context, {}, async (session) => {
     const node = flags.node === undefined ? undefined : normalizeName(flags.node);
-    const now = floorToMinute(session.clock());
     const actor = actorName(context.io.uid);
-    const stored = await resetTask(session.store.path, name, { node, now, actor });
+    const stored = await resetTask(session.store.path, name, { node, now: session.clock(), actor });
     const registry = await openRegistry(session.config, context.io.cwd);
     const view = await viewTask(context, session, stored, registry);
     const where = node === undefined ? '' : ` on node ${JSON.stringify(node)}`;

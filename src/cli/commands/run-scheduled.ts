@@ -121,15 +121,13 @@ function toJson({ node, tickAt, runs, notRun, idleForSeconds }: TickReport) {
   };
 }
 
-function runJson({ task, slotAt, missed, attempt, status, durationMs, error, retryAt }: RunReport) {
+function runJson({ task, slotAt, missed, status, durationMs, error }: RunReport) {
   return {
     task,
     slotAt: slotAt === null ? null : toShortText(slotAt),
     missed,
-    attempt,
     status,
     durationMs,
     error,
-    retryAt: retryAt === null ? null : toShortText(retryAt),
   };
 }

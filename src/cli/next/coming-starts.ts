@@ -56,6 +56,7 @@ export function freshState(
     nextSlot: null,
     earliestStart: 'decide-anew',
     attempt: 0,
+    firstAttempt: 1,
     retryAt: null,
     failures: 0,
     firstFailureAt: null,

@@ -1,7 +1,8 @@
 import { isAbsolute } from 'node:path';
 import type { Fault } from '../../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../../core/json.ts';
-import { faultsOfUnknownKeys, type OptionField, shown } from '../options.ts';
+import { faultsOfUnknownKeys, shown } from '../option-faults.ts';
+import type { OptionField } from '../options.ts';
 import { splitShellWords } from '../shell-words.ts';
 
 /** What the `command` module runs: a program and its arguments, without a shell. */

@@ -42,8 +42,8 @@ describe('modules', () => {
     const { modules, faults } = JSON.parse((await world.call('modules', '--json')).out);
     expect(modules.map(({ id, place }: { id: string; place: string }) => [id, place])).toEqual([
       ['command', 'command'],
-      ['greet', 'child'],
       ['prune_history', 'runner'],
+      ['greet', 'child'],
     ]);
     expect(faults).toMatchObject([{ file: `${world.folder}/modules/torn.js` }]);
   });

@@ -71,7 +71,6 @@ describe('prune', () => {
 
   test('uses the defaults of the module where there is no such task', async () => {
     const world = await worldWithRuns(91, 1);
-    await world.call('remove', 'prune_history', '--yes');
     world.sql("DELETE FROM periodic_task WHERE name = 'prune_history'");
     await world.call('prune');
     expect(agesIn(world)).toEqual([1]);
