@@ -168,7 +168,16 @@ function nodeAdded() {
     FROM (SELECT NEW.node AS key WHERE NEW.node <> '*' UNION SELECT name FROM periodic_node WHERE NEW.node = '*') k
     JOIN periodic_task t ON t.id = NEW.task_id AND t.scope <> 'one'
     LEFT JOIN periodic_task_state u ON u.task_id = NEW.task_id AND u.scope_key = ''
-    WHERE ${hasNoState('NEW.task_id', 'k.key')};`;
+    WHERE ${hasNoState('NEW.task_id', 'k.key')};
+    ${impossibleNodeTold()}`;
+}
+
+/** No node has a name with blanks around it or with control characters, so none would tell that the task names it. */
+function impossibleNodeTold() {
+  return `INSERT INTO periodic_task_state (task_id, scope_key, counted_from, earliest_start, changed_at)
+    SELECT t.id, '', ${THIS_MINUTE}, '', ${NOW} FROM periodic_task t
+    WHERE t.id = NEW.task_id AND t.scope <> 'one' AND ${hasNoState('t.id', "''")}
+      AND (NEW.node <> trim(NEW.node) OR NEW.node GLOB '*[' || char(1) || '-' || char(31) || char(127) || ']*');`;
 }
 
 /** @param {string} taskId */

@@ -35,7 +35,10 @@ export async function resolveSecret(
   try {
     return { kind: 'secret', text: (await readFile(reference.path, 'utf8')).replace(/\r?\n$/, '') };
   } catch (thrown) {
-    return { kind: 'fault', message: `expected a readable file, got ${messageOf(thrown)}` };
+    return {
+      kind: 'fault',
+      message: `expected a readable file at ${reference.path}, got ${messageOf(thrown)}`,
+    };
   }
 }
 

@@ -42,14 +42,14 @@ const NOTHING: Handled = { kind: 'nothing' };
  * began: what another runner or an operator did in between counts. After a lost claim it looks again.
  */
 export async function handleState(runner: Runner, key: DueKey, tickAt: number): Promise<Handled> {
-  let unexpected: unknown;
+  let unexpected: { readonly task: string; readonly error: unknown } | undefined;
   for (let tries = 0; tries < LOST_CLAIMS; tries += 1) {
     const candidate = await loadCandidate(runner.driver, key);
     if (candidate === undefined) {
       return NOTHING;
     }
     const handled = await handleCandidate(runner, candidate, tickAt).catch((error: unknown) => {
-      unexpected = error;
+      unexpected = { task: nameOf(candidate.record), error };
       return tellUnexpected(runner, candidate, error);
     });
     if (handled !== 'lost') {
@@ -57,7 +57,8 @@ export async function handleState(runner: Runner, key: DueKey, tickAt: number): 
     }
   }
   if (unexpected !== undefined) {
-    runner.onEvent({ kind: 'warning', message: `task ${key.taskId}: ${messageOf(unexpected)}` });
+    const { task, error } = unexpected;
+    runner.onEvent({ kind: 'warning', message: `task ${JSON.stringify(task)}: ${messageOf(error)}` });
   }
   return NOTHING;
 }
@@ -101,6 +102,9 @@ function tellUnexpected(runner: Runner, candidate: Candidate, error: unknown): P
 
 /** A task of scope `each` without a node that can be runs nowhere; the first node that notices records it. */
 async function handleUnassigned(runner: Runner, { record, state }: Candidate): Promise<Handling> {
+  if (record.fields.active === false) {
+    return (await settleState(runner.driver, state, RESTING)) ? NOTHING : 'lost';
+  }
   const faults = await faultsOfNodes(record);
   if (faults.length === 0) {
     return (await dropState(runner.driver, state)) ? NOTHING : 'lost';

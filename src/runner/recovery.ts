@@ -3,7 +3,7 @@ import { joinMessages } from '../core/outcome.ts';
 import { checkTask } from '../core/task-schema.ts';
 import type { RetryPolicy } from '../core/transitions.ts';
 import { endLeftovers, type Leftovers } from '../execute/process-tree.ts';
-import { isSameProcess } from '../execute/processes.ts';
+import { isSameProcess, type ProcessIdentity } from '../execute/processes.ts';
 import { finishRun, type RunEnd } from '../store/finish.ts';
 import { noteLiveRun } from '../store/live-runs.ts';
 import type { Run } from '../store/rows.ts';
@@ -50,7 +50,7 @@ async function judge(runner: Runner, run: Run): Promise<RunReport | undefined> {
 
 /** Gives up live runs whose runners cannot be seen from here: an operator has said so by resetting their task. */
 export async function giveUpUnseenRuns(
-  runner: Pick<Runner, 'driver' | 'identity' | 'clock'>,
+  runner: Pick<Runner, 'driver' | 'clock'> & { readonly identity: ProcessIdentity },
   liveRuns: readonly Run[],
 ): Promise<number> {
   const unseen = liveRuns.filter((run) => !isVisible(runner, run));
@@ -63,7 +63,7 @@ export async function giveUpUnseenRuns(
 }
 
 /** A process can be judged from the same machine, boot and process namespace. */
-function isVisible({ identity }: Pick<Runner, 'identity'>, run: Run): boolean {
+function isVisible({ identity }: { readonly identity: ProcessIdentity }, run: Run): boolean {
   return (
     run.machineId === identity.machineId &&
     run.bootId === identity.bootId &&

@@ -13,7 +13,7 @@ export const UNASSIGNED = '';
 /**
  * The states of the node that are due at the instant or marked, ascending by (ordering, id): one index lookup for each
  * key, whatever the number of definitions. A task of scope `one` is included only if the node is among its nodes, or if
- * it has none, so that somebody notices.
+ * it has none that can be, so that somebody notices.
  */
 export async function listDueKeys(driver: Driver, node: string, tickAt: Instant): Promise<readonly DueKey[]> {
   const rows = await driver.all(
@@ -21,7 +21,8 @@ export async function listDueKeys(driver: Driver, node: string, tickAt: Instant)
      WHERE s.scope_key IN (?, ?, ?) AND s.earliest_start <= ?
        AND (s.scope_key <> ?
             OR EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id AND n.node IN (?, ?))
-            OR NOT EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id))
+            OR NOT EXISTS (SELECT 1 FROM periodic_task_node n
+                           WHERE n.task_id = t.id AND n.node <> '' AND n.node = trim(n.node)))
      ORDER BY t.ordering, t.id`,
     [node, ALL_NODES, UNASSIGNED, toText(tickAt), ALL_NODES, node, ALL_NODES],
   );

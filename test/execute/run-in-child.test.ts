@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
 import type { JsonValue } from '../../src/core/json.ts';
 import { execute } from '../../src/execute/execute.ts';
 import type { ExecutionRequest } from '../../src/execute/execution.ts';
@@ -32,6 +34,17 @@ function greeter(options: JsonValue): ExecutionRequest {
     options,
   });
 }
+
+/** Tells its secret backwards. */
+const SECRETIVE = `
+  import { z } from 'zod';
+  export const secretive = {
+    id: 'secretive',
+    description: 'Tells its secret.',
+    options: z.strictObject({ token: z.string().min(6).meta({ secret: true }) }),
+    run: ({ token }) => [...token].reverse().join(''),
+  };
+`;
 
 test('a module returns a JSON result', async () => {
   const { outcome } = await execute(hostile('returns'));
@@ -189,6 +202,26 @@ test('options that the module refuses fail the run, all faults at once', async (
     message:
       'options.name: expected at least 2 characters, got "A"; ' +
       'options.tiems: expected one of name, times, token, tone, got "tiems" (did you mean times?)',
+  });
+});
+
+test('a secret is resolved in the child, and its value is in no message', async () => {
+  vi.stubEnv('GREETER_TOKEN', 'hunter2');
+  const folder = mkdtempSync(join(tmpdir(), 'secretive-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'secretive.mjs');
+  writeFileSync(file, SECRETIVE);
+  const secretive = (token: string) =>
+    execute(requestWith({ module: { kind: 'foreign', id: 'secretive', file }, options: { token } }));
+  expect((await secretive('env:GREETER_TOKEN')).outcome).toEqual({ kind: 'succeeded', result: '2retnuh' });
+  vi.stubEnv('GREETER_TOKEN', 'short');
+  expect((await secretive('env:GREETER_TOKEN')).outcome).toEqual({
+    kind: 'failed',
+    message: 'options.token: expected at least 6 characters, got another value',
+  });
+  expect((await secretive('env:MISSING')).outcome).toEqual({
+    kind: 'failed',
+    message: 'options.token: expected the variable MISSING in the environment, got none',
   });
 });
 

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
 import { execute } from '../../src/execute/execute.ts';
 import type { ExecutionRequest } from '../../src/execute/execution.ts';
@@ -124,4 +124,25 @@ test('a cancelled run ends with the reason', async () => {
     { cancel: cancel.signal, graceMs: 10 },
   );
   expect(outcome).toEqual({ kind: 'cancelled', reason: 'operator', message: 'by the operator' });
+});
+
+test('a secret of a shipped module is resolved in the runner', async () => {
+  vi.stubEnv('SHIPPED_TOKEN', 'hunter2');
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
+  const module = defineShippedModule({
+    id: 'secretive',
+    description: 'For this test.',
+    options: z.strictObject({ token: z.string().meta({ secret: true }) }),
+    run: ({ token }) => token.length,
+  });
+  const load = () => Promise.resolve(module);
+  const run = (token: string) =>
+    execute(requestWith({ module: { kind: 'shipped', id: 'secretive', load }, options: { token } }));
+  expect((await run('env:SHIPPED_TOKEN')).outcome).toEqual({ kind: 'succeeded', result: 7 });
+  expect((await run('hunter2')).outcome).toEqual({
+    kind: 'failed',
+    message: 'options.token: expected a reference such as env:NAME or file:/path, got another value',
+  });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { z } from 'zod';
-import { describeOptions, parseOptions } from '../../src/modules/options.ts';
+import { checkOptions, describeOptions, parseOptions } from '../../src/modules/options.ts';
 
 const schema = z.strictObject({
   message: z.string().min(2).describe('What to say'),
@@ -8,6 +8,11 @@ const schema = z.strictObject({
   token: z.string().optional().meta({ secret: true }),
   tone: z.enum(['warm', 'cold']).default('warm'),
   tags: z.array(z.string()).max(1).default([]),
+});
+
+test('valid options have no fault', async () => {
+  expect(await checkOptions(schema, { message: 'hello', token: 'env:TOKEN' })).toEqual([]);
+  expect(await checkOptions(schema, { message: 'hello' })).toEqual([]);
 });
 
 test('valid options come back with their defaults', async () => {
@@ -32,15 +37,16 @@ test.each([
     'expected one of message, count, token, tone, tags, got "mesage" (did you mean message?)',
   ],
 ])('%j is refused', async (options, field, message) => {
+  expect(await checkOptions(schema, options)).toEqual([{ field, message }]);
   expect(await parseOptions(schema, options)).toEqual({ kind: 'invalid', faults: [{ field, message }] });
 });
 
 test('a module without a schema takes no options', async () => {
   expect(await parseOptions(undefined, {})).toEqual({ kind: 'valid', options: {} });
-  expect(await parseOptions(undefined, { a: 1 })).toEqual({
-    kind: 'invalid',
-    faults: [{ field: 'options.a', message: 'expected no options, got "a"' }],
-  });
+  const fault = { field: 'options.a', message: 'expected no options, got "a"' };
+  expect(await parseOptions(undefined, { a: 1 })).toEqual({ kind: 'invalid', faults: [fault] });
+  expect(await checkOptions(undefined, {})).toEqual([]);
+  expect(await checkOptions(undefined, { a: 1 })).toEqual([fault]);
 });
 
 test('options describe themselves', async () => {

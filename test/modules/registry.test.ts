@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
@@ -296,6 +305,18 @@ test('options are checked by the module that takes them', async () => {
   expect(await registry.checkOptions('greeter', { name: 'Ada' })).toEqual([]);
 });
 
+test('a secret of a module is checked to be a reference, and what it refers to is not looked for', async () => {
+  const { registry, modules } = worldWith({});
+  cpSync(join(FIXTURES, 'greeter.ts'), join(modules, 'greeter.ts'));
+  expect(await registry.checkOptions('greeter', { name: 'Ada', token: 'env:NOT_THERE' })).toEqual([]);
+  expect(await registry.checkOptions('greeter', { name: 'Ada', token: 'hunter2' })).toEqual([
+    {
+      field: 'options.token',
+      message: 'expected a reference such as env:NAME or file:/path, got another value',
+    },
+  ]);
+});
+
 test('a file is described once, and its valid options are checked once', async () => {
   const { registry, root, modules } = worldWith({ 'a.mjs': moduleText('a') });
   expect(await registry.checkOptions('a', {})).toEqual([]);
@@ -319,6 +340,15 @@ test('a cache that holds nonsense is not believed', async () => {
     }
     expect(await registryOf(root).resolve('a')).toMatchObject({ kind: 'foreign' });
   }
+});
+
+test('a registry that only reads keeps nothing, and knows what is kept', async () => {
+  const { registry, root, state } = worldWith({ 'a.mjs': moduleText('a') });
+  const reading = registry.readOnly();
+  expect(await reading.checkOptions('a', {})).toEqual([]);
+  expect(existsSync(state)).toBe(false);
+  await registry.checkOptions('a', {});
+  expect(await registryOf(root, { inspector: NEVER_ASKED }).readOnly().checkOptions('a', {})).toEqual([]);
 });
 
 test('a cache that cannot be written is no error', async () => {

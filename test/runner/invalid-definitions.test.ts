@@ -217,3 +217,28 @@ test('an invalid task with an attempt pending is written once, not at every tick
   });
   expect(world.ledger()).toEqual(['bad 13:00 failed (retry)', 'bad fault failed (invalid)']);
 });
+
+test.each([' alpha', 'al\npha'])(
+  'a task whose only node is renamed to %j, which none can be, is told of once',
+  async (node) => {
+    const world = await openVirtualWorld();
+    world.addTask({ name: 'backup' });
+    await world.tick('12:01');
+    world.sql.prepare('UPDATE periodic_task_node SET node = ? WHERE task_id = 2').run(node);
+    await world.tick('12:02');
+    await world.tick('12:03');
+    expect(world.runRows().map(({ trigger_kind: trigger, reason }) => [trigger, reason])).toEqual([
+      ['fault', 'invalid'],
+    ]);
+  },
+);
+
+test('a task of one state whose only node is one that none can be is told of once', async () => {
+  const world = await openVirtualWorld();
+  world.addTask({ name: 'backup', nodes: [' alpha'], columns: { scope: 'one', timezone: 'UTC' } });
+  await world.tick('12:01');
+  await world.tick('12:02');
+  expect(world.runRows().map(({ trigger_kind: trigger, reason }) => [trigger, reason])).toEqual([
+    ['fault', 'invalid'],
+  ]);
+});

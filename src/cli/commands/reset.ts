@@ -1,13 +1,16 @@
 import type { Command } from 'commander';
 import { normalizeName } from '../../core/names.ts';
 import { nameOf } from '../../core/task.ts';
+import { processIdentity } from '../../execute/processes.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
+import { giveUpUnseenRuns } from '../../runner/recovery.ts';
 import { resetTask } from '../../store/reset.ts';
+import { listAliveRuns } from '../../store/task-runs.ts';
 import { actorName } from '../actor.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { withSession } from '../session.ts';
+import { type Session, withSession } from '../session.ts';
 import { viewTask } from '../task-view.ts';
 import { tellTask } from '../tell-task.ts';
 
@@ -26,6 +29,7 @@ function reset(context: Context, name: string, flags: { readonly node?: string }
     const node = flags.node === undefined ? undefined : normalizeName(flags.node);
     const actor = actorName(context.io.uid);
     const stored = await resetTask(session.store.path, name, { node, now: session.clock(), actor });
+    await giveUpUnseen(context, session, stored.record.id);
     const registry = await openRegistry(session.config, context.io.cwd);
     const view = await viewTask(context, session, stored, registry);
     const where = node === undefined ? '' : ` on node ${JSON.stringify(node)}`;
@@ -33,4 +37,16 @@ function reset(context: Context, name: string, flags: { readonly node?: string }
     tellTask(context, session, view, { done, word: 'next' });
     return EXIT.ok;
   });
+}
+
+/** Whoever resets a task whose runner cannot be seen from here says that it is dead; one that can be seen goes on. */
+async function giveUpUnseen({ output }: Context, { store, clock }: Session, taskId: number): Promise<void> {
+  const liveRuns = await listAliveRuns(store.driver, taskId);
+  const identity = processIdentity();
+  const given = await giveUpUnseenRuns({ driver: store.driver, identity, clock }, liveRuns);
+  if (given > 0) {
+    output.note(
+      `gave up ${given === 1 ? 'a live run' : `${given} live runs`} whose runner cannot be seen from here`,
+    );
+  }
 }

@@ -120,9 +120,9 @@ type ManualEnd =
   | { readonly kind: 'ended'; readonly run: RunReport }
   | { readonly kind: 'refused'; readonly task: string; readonly error: PeriodicCronError };
 
-/** One refused task does not keep the others from running. */
 type Wishes = { readonly words: readonly string[]; readonly isOwnNode: boolean };
 
+/** One refused task does not keep the others from running. */
 async function runAll(
   runner: Runner,
   records: readonly TaskRecord[],

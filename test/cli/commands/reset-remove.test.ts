@@ -39,6 +39,18 @@ describe('reset', () => {
     ]);
   });
 
+  test('gives up a live run whose runner cannot be seen from here, and says so', async () => {
+    const world = await worldWithTask();
+    insertRun(world, 'backup', { status: 'running', slot: null });
+    world.sql("UPDATE periodic_run SET live_node = 'alpha', machine_id = 'another machine'");
+    expect((await world.call('reset', 'backup')).err).toBe(
+      'periodic-cron: gave up a live run whose runner cannot be seen from here\n',
+    );
+    expect(world.sql('SELECT status, reason, live_node FROM periodic_run')).toEqual([
+      { status: 'lost', reason: 'reset', live_node: null },
+    ]);
+  });
+
   test('of a node that has no state is 5', async () => {
     const world = await worldWithTask();
     expect(await world.call('reset', 'backup', '-n', 'gamma')).toEqual({
