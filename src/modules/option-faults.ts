@@ -10,9 +10,7 @@ export function faultsOfIssues(
   secrets: readonly Secret[],
 ): readonly Fault[] {
   const known = namesOf(schema);
-  return issues
-    .flatMap((issue) => faultsOfIssue(issue, known, secrets))
-    .map(({ field, message }) => ({ field, message: withoutSecrets(message, secrets) }));
+  return issues.flatMap((issue) => faultsOfIssue(issue, known, secrets));
 }
 
 /** The faults of options that the module does not know; `known` are those it does. */
@@ -66,17 +64,19 @@ function faultsOfIssue(
   if (issue.code === 'unrecognized_keys') {
     return faultsOfUnknownKeys(issue.keys, issue.path.length === 0 ? known : [], field);
   }
-  const isHidden = secrets.some(({ path }) => isWithin(issue.path, path) || isWithin(path, issue.path));
-  return [{ field, message: messageOfIssue(issue, isHidden ? undefined : shown(issue.input)) }];
+  if (tellsSecret(issue.message, secrets)) {
+    return [{ field, message: 'expected another value' }];
+  }
+  const input = shown(issue.input);
+  const isHidden =
+    secrets.some(({ path }) => isWithin(issue.path, path) || isWithin(path, issue.path)) ||
+    tellsSecret(input, secrets);
+  return [{ field, message: messageOfIssue(issue, isHidden ? undefined : input) }];
 }
 
-/** A message may hold more than the input, since modules write their own. */
-function withoutSecrets(message: string, secrets: readonly Secret[]): string {
-  return secrets.reduce(
-    (text, { value }) =>
-      typeof value === 'string' && value !== '' ? text.replaceAll(value, '(secret)') : text,
-    message,
-  );
+/** Modules write messages of their own. A part that is left out of a text would tell as much as the part itself. */
+function tellsSecret(text: string, secrets: readonly Secret[]): boolean {
+  return secrets.some(({ value }) => typeof value === 'string' && value !== '' && text.includes(value));
 }
 
 /** `input` is how the value may be shown; undefined when it is, or holds, a secret. */

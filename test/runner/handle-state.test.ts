@@ -24,7 +24,7 @@ describe('an error that nobody expects', () => {
     });
     await tickOf(runner, world, '12:05');
     expect(world.ledger()).toEqual(['good 12:05 succeeded']);
-    expect(world.warnings()).toEqual([`task ${id}: the registry is odd`]);
+    expect(world.warnings()).toEqual(['task "odd": the registry is odd']);
   });
 
   test('is recorded as a fault of its task when the state was moved only once', async () => {
