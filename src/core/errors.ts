@@ -21,13 +21,18 @@ export class ConfigError extends PeriodicCronError {
 /** One fault of a definition or a configuration: the field it is in and what is wrong with it. */
 export type Fault = { readonly field: string; readonly message: string };
 
+/** Several faults in one line. */
+export function faultText(faults: readonly Fault[]): string {
+  return faults.map(({ field, message }) => `${field}: ${message}`).join('; ');
+}
+
 /** A task definition that is not valid. Carries every fault, not only the first. */
 export class DefinitionError extends PeriodicCronError {
   override readonly code = 'E_DEFINITION';
   readonly faults: readonly Fault[];
 
   constructor(subject: string, faults: readonly Fault[]) {
-    super(`${subject}: ${faults.map((fault) => `${fault.field}: ${fault.message}`).join('; ')}`);
+    super(`${subject}: ${faultText(faults)}`);
     this.faults = faults;
   }
 }

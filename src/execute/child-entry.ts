@@ -1,10 +1,11 @@
 import { Socket } from 'node:net';
 import { isMainThread, workerData } from 'node:worker_threads';
+import { faultText } from '../core/errors.ts';
 import type { TaskModule } from '../modules/module.ts';
 import { checkOptions, describeOptions, parseOptions } from '../modules/options.ts';
 import { CHANNEL_DESCRIPTOR, type ChildReply, type ChildRequest, onLines } from './child-messages.ts';
 import { loadModules } from './load-modules.ts';
-import { endOf, messageOfFaults, messageOfThrown, settle } from './module-outcome.ts';
+import { endOf, messageOfThrown, settle } from './module-outcome.ts';
 import { readRunnerWatch, startRunnerWatch, watchRunner } from './runner-watch.ts';
 import { createContext } from './task-context.ts';
 
@@ -98,7 +99,7 @@ async function describeModule({ id, description, options }: TaskModule) {
 async function run(module: TaskModule, request: RunRequest, signal: AbortSignal): Promise<ChildReply> {
   const parsed = await parseOptions(module.options, request.options);
   if (parsed.kind === 'invalid') {
-    return { kind: 'fault', message: messageOfFaults(parsed.faults) };
+    return { kind: 'fault', message: faultText(parsed.faults) };
   }
   const { context, newState } = createContext({
     run: request.run,

@@ -1,4 +1,4 @@
-import { type Fault, messageOf } from '../core/errors.ts';
+import { messageOf } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { jsonCopyOf } from '../modules/json-copy.ts';
@@ -48,8 +48,3 @@ export function messageOfThrown(thrown: unknown): string {
 }
 
 const MAX_MESSAGE_LENGTH = 1_000;
-
-/** All faults of a module's options in one line. */
-export function messageOfFaults(faults: readonly Fault[]): string {
-  return faults.map(({ field, message }) => `${field}: ${message}`).join('; ');
-}

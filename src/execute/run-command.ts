@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
+import { faultText } from '../core/errors.ts';
 import type { Outcome } from '../core/outcome.ts';
 import { type CommandLine, readCommandOptions } from '../modules/shipped/command.ts';
 import { environmentOfRun } from './environment.ts';
 import type { ExecutionRequest } from './execution.ts';
 import { findExecutable } from './find-executable.ts';
 import { outcomeOfInterruption } from './interruption.ts';
-import { messageOfFaults } from './module-outcome.ts';
 import type { OutputCapture } from './output-capture.ts';
 import { type ProcessEnd, type ProcessExit, runProcess } from './run-process.ts';
 
@@ -13,7 +13,7 @@ import { type ProcessEnd, type ProcessExit, runProcess } from './run-process.ts'
 export async function runCommand(request: ExecutionRequest, capture: OutputCapture): Promise<Outcome> {
   const read = readCommandOptions(request.options);
   if (read.kind === 'invalid') {
-    return { kind: 'failed', message: messageOfFaults(read.faults) };
+    return { kind: 'failed', message: faultText(read.faults) };
   }
   const { command } = read;
   const env = environmentOfRun(request.run, command.env);

@@ -1,9 +1,10 @@
+import { faultText } from '../core/errors.ts';
 import { parseOptions } from '../modules/options.ts';
 import type { ShippedModule } from '../modules/shipped-module.ts';
 import { environmentOfRun } from './environment.ts';
 import type { ExecutionRequest } from './execution.ts';
 import { outcomeOfInterruption, watchLimits, within } from './interruption.ts';
-import { endOf, type ModuleEnd, messageOfFaults, settle } from './module-outcome.ts';
+import { endOf, type ModuleEnd, settle } from './module-outcome.ts';
 import type { OutputCapture } from './output-capture.ts';
 import { createContext } from './task-context.ts';
 
@@ -19,7 +20,7 @@ export async function runInRunner(
   const module = await load();
   const parsed = await parseOptions(module.options, request.options, environmentOfRun(request.run, {}));
   if (parsed.kind === 'invalid') {
-    return { outcome: { kind: 'failed', message: messageOfFaults(parsed.faults) } };
+    return { outcome: { kind: 'failed', message: faultText(parsed.faults) } };
   }
   const aborter = new AbortController();
   const { context, newState } = createContext({

@@ -64,23 +64,30 @@ function faultsOfIssue(
   if (issue.code === 'unrecognized_keys') {
     return faultsOfUnknownKeys(issue.keys, issue.path.length === 0 ? known : [], field);
   }
-  if (tellsSecret(issue.message, secrets)) {
-    return [{ field, message: 'expected another value' }];
-  }
   const input = shown(issue.input);
   const isHidden =
     secrets.some(({ path }) => isWithin(issue.path, path) || isWithin(path, issue.path)) ||
     tellsSecret(input, secrets);
-  return [{ field, message: messageOfIssue(issue, isHidden ? undefined : input) }];
+  const message = messageOfIssue(issue, {
+    input: isHidden ? undefined : input,
+    own: tellsSecret(issue.message, secrets) ? 'expected another value' : issue.message,
+  });
+  return [{ field, message }];
 }
 
-/** Modules write messages of their own. A part that is left out of a text would tell as much as the part itself. */
+// Such a text is not shown at all: one with a gap in it would tell a short secret as well.
 function tellsSecret(text: string, secrets: readonly Secret[]): boolean {
   return secrets.some(({ value }) => typeof value === 'string' && value !== '' && text.includes(value));
 }
 
-/** `input` is how the value may be shown; undefined when it is, or holds, a secret. */
-function messageOfIssue(issue: $ZodIssue, input: string | undefined): string {
+type Showable = {
+  /** How the value may be shown; undefined when it is, or holds, a secret. */
+  readonly input: string | undefined;
+  /** The message that the schema gave the issue, which a module may have written. */
+  readonly own: string;
+};
+
+function messageOfIssue(issue: $ZodIssue, { input, own }: Showable): string {
   const got = input ?? 'another value';
   switch (issue.code) {
     case 'invalid_type':
@@ -94,9 +101,7 @@ function messageOfIssue(issue: $ZodIssue, input: string | undefined): string {
     case 'invalid_format':
       return `expected ${issue.format === 'regex' ? `text like ${issue.pattern ?? 'the pattern'}` : issue.format}, got ${got}`;
     default:
-      return issue.input === undefined || input === undefined
-        ? issue.message
-        : `${issue.message}, got ${got}`;
+      return issue.input === undefined || input === undefined ? own : `${own}, got ${got}`;
   }
 }
 

@@ -95,11 +95,6 @@ export function hashSeedOf(task: Task, scopeKey: string): string {
   return scopeKey === ALL_NODES ? String(task.id) : `${task.id}/${scopeKey}`;
 }
 
-/** The faults of a definition in one line. */
-export function faultText(faults: readonly Fault[]): string {
-  return faults.map(({ field, message }) => `${field}: ${message}`).join('; ');
-}
-
 /**
  * True when the state is one that the task keeps: of all nodes together for scope `one`, of a listed node otherwise. A
  * state of another scope, or of a node that is not listed any more, only remembers what was handled.

@@ -1,6 +1,6 @@
 import { type Decision, decide, dueSlots, nextSlotOf, type SlotRange } from '../core/due.ts';
 import { formatDuration } from '../core/durations.ts';
-import { type Fault, messageOf, PeriodicCronError } from '../core/errors.ts';
+import { type Fault, faultText, messageOf, PeriodicCronError } from '../core/errors.ts';
 import { toShortText } from '../core/instants.ts';
 import { joinMessages } from '../core/outcome.ts';
 import type { Schedule } from '../core/schedule/schedule.ts';
@@ -11,14 +11,7 @@ import { greatestAttempt } from '../store/attempts.ts';
 import { dropState, recordFault, settleState, skipSlots } from '../store/claim.ts';
 import type { Run } from '../store/rows.ts';
 import { type Candidate, type DueKey, loadCandidate, UNASSIGNED } from '../store/tick-statements.ts';
-import {
-  type Definition,
-  definitionOf,
-  faultsOfNodes,
-  faultText,
-  isStateOf,
-  unexpectedFault,
-} from './definition.ts';
+import { type Definition, definitionOf, faultsOfNodes, isStateOf, unexpectedFault } from './definition.ts';
 import { runAttempt } from './run-task.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
 import { newToken } from './token.ts';

@@ -1,4 +1,5 @@
 import { type Decision, decide, nextSlotOf } from '../core/due.ts';
+import { faultText } from '../core/errors.ts';
 import { floorToMinute, type Instant } from '../core/instants.ts';
 import { once } from '../core/once.ts';
 import type { TaskState } from '../core/state.ts';
@@ -10,7 +11,7 @@ import {
   nextEarliestStart,
   UNASSIGNED,
 } from '../store/tick-statements.ts';
-import { definitionOf, faultText, isStateOf } from './definition.ts';
+import { definitionOf, isStateOf } from './definition.ts';
 import { skipText, waitText } from './handle-state.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
 import type { TickReport } from './tick.ts';

@@ -170,13 +170,32 @@ describe('a secret of a run', () => {
         .string()
         .refine(() => false, { error: ({ input }) => `${String(input)} is refused` })
         .meta({ secret: true }),
-      '(secret) is refused',
+      'expected another value',
     ],
   ])('that the schema refuses for %s is not shown', async (_, token, message) => {
     const refusing = z.strictObject({ token });
     expect(await parseOptions(refusing, { token: 'env:TOKEN' }, { TOKEN: 'hunter2' })).toEqual({
       kind: 'invalid',
       faults: [{ field: 'options.token', message }],
+    });
+  });
+
+  test('is not told by a gap in a message, however short it is', async () => {
+    const refused = await parseOptions(schema, { token: 'env:TOKEN' }, { TOKEN: 'no' });
+    expect(refused).toEqual({
+      kind: 'invalid',
+      faults: [{ field: 'options.token', message: 'expected at least 8 characters, got another value' }],
+    });
+  });
+
+  test('is not shown by a fault of another option that got it', async () => {
+    const copying = z
+      .looseObject({ token: secret })
+      .transform(({ token }) => ({ copy: `Bearer ${token}` }))
+      .pipe(z.strictObject({ copy: z.string().max(4) }));
+    expect(await parseOptions(copying, { token: 'env:TOKEN' }, { TOKEN: 'hunter2-hunter2' })).toEqual({
+      kind: 'invalid',
+      faults: [{ field: 'options.copy', message: 'expected at most 4 characters, got another value' }],
     });
   });
 

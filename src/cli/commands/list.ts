@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
+import { faultText } from '../../core/errors.ts';
 import { type Instant, toShortText } from '../../core/instants.ts';
 import { nameOf } from '../../core/task.ts';
-import { faultText } from '../../runner/definition.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { listTasks } from '../../store/definitions.ts';
 import { listNodes } from '../../store/nodes.ts';

@@ -1,8 +1,8 @@
+import { faultText } from '../../core/errors.ts';
 import { toShortText } from '../../core/instants.ts';
 import type { TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, type Task } from '../../core/task.ts';
 import type { ModuleListing } from '../../modules/registry.ts';
-import { faultText } from '../../runner/definition.ts';
 import type { StateView, TaskView } from '../task-view.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 

@@ -1,5 +1,5 @@
+import { faultText } from '../../core/errors.ts';
 import { isReboot } from '../../core/schedule/cron-fields.ts';
-import { faultText } from '../../runner/definition.ts';
 import { instantText } from '../times.ts';
 import type { StateFacts } from './facts.ts';
 import { attemptSentence, attemptSentences, startText } from './run-sentences.ts';

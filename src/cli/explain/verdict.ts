@@ -1,7 +1,6 @@
 import { dueSlots } from '../../core/due.ts';
-import type { Fault } from '../../core/errors.ts';
+import { type Fault, faultText } from '../../core/errors.ts';
 import type { Instant } from '../../core/instants.ts';
-import { faultText } from '../../runner/definition.ts';
 import type { TickRow } from '../../store/health.ts';
 import type { AuditEntry } from '../../store/history.ts';
 import type { Run } from '../../store/rows.ts';

@@ -1,13 +1,13 @@
 import { localTimezone } from '../../config/local-zone.ts';
 import { decide } from '../../core/due.ts';
-import type { Fault } from '../../core/errors.ts';
+import { type Fault, faultText } from '../../core/errors.ts';
 import { floorToMinute, type Instant } from '../../core/instants.ts';
 import { normalizeName } from '../../core/names.ts';
 import type { Schedule } from '../../core/schedule/schedule.ts';
 import type { TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, runsOn, type Task, type TaskRecord } from '../../core/task.ts';
 import type { Registry } from '../../modules/registry.ts';
-import { checkWholly, faultText, hashSeedOf, isStateOf, scheduleOf } from '../../runner/definition.ts';
+import { checkWholly, hashSeedOf, isStateOf, scheduleOf } from '../../runner/definition.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { findTask, listTasks, type StoredTask } from '../../store/definitions.ts';
 import { listNodes } from '../../store/nodes.ts';
