@@ -16,7 +16,7 @@ import { rhythmOf } from './rhythm.ts';
 import type { Session } from './session.ts';
 
 /** What is worth seeing of a state at once. */
-export type Mark = 'running' | 'overdue' | 'terminated' | 'handled in the future';
+export type Mark = 'running' | 'overdue' | 'terminated' | 'handled in the future' | 'counts from the future';
 
 /** A state of a task as it stands now. */
 export type StateView = {
@@ -212,9 +212,16 @@ function viewState(task: Task, state: TaskState, view: Viewpoint): StateView {
     marks: [
       ...runningMark(liveRuns),
       ...(overdue ? ['overdue' as const] : []),
-      ...(decision.kind === 'handled-in-future' ? ['handled in the future' as const] : []),
+      ...futureMark(decision, state, view.now),
     ],
   };
+}
+
+function futureMark(decision: Decision, { countedFrom }: TaskState, now: Instant): readonly Mark[] {
+  if (decision.kind === 'handled-in-future') {
+    return ['handled in the future'];
+  }
+  return countedFrom > now ? ['counts from the future'] : [];
 }
 
 /** A state that waits for nothing: of a task that is inactive or invalid, or terminated itself. */

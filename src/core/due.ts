@@ -55,18 +55,13 @@ export function decide(input: DueInput): Decision {
   if (state.terminatedAt !== null) {
     return { kind: 'terminated', reason: state.terminatedReason };
   }
-  const handledUntil = Math.max(state.handledSlot ?? Number.NEGATIVE_INFINITY, state.countedFrom);
-  if (handledUntil > tickAt) {
-    return futureOrWaiting(definition.schedule, input, handledUntil);
+  if (state.handledSlot !== null && state.handledSlot > tickAt && state.handledSlot > input.now) {
+    return { kind: 'handled-in-future', until: state.handledSlot };
+  }
+  if (countingBase(state) > tickAt) {
+    return { kind: 'waiting', nextAt: nextSlotOf(definition.schedule, state) };
   }
   return decideRunnable(definition.task, definition.schedule, input);
-}
-
-function futureOrWaiting(schedule: Schedule, { state, now }: DueInput, handledUntil: Instant): Decision {
-  // A definition written later in the minute of the tick counts from that minute: not a clock that was wrong.
-  return handledUntil > now
-    ? { kind: 'handled-in-future', until: handledUntil }
-    : { kind: 'waiting', nextAt: nextSlotOf(schedule, state) };
 }
 
 function decideRunnable(task: Task, schedule: Schedule, input: DueInput): Decision {

@@ -10,11 +10,16 @@ export type StatePatch = Partial<Omit<TaskState, 'taskId' | 'scopeKey' | 'epoch'
 
 /**
  * The state after its due slots were taken, to run them or to skip them. The attempt is their first one: 1, or the next
- * free number of a slot that was taken before a reset.
+ * free number of a slot that was taken before a reset. A pending attempt of an older slot is given up with it: that slot
+ * has failed for good.
  */
 export function takeSlots(state: TaskState, schedule: Schedule, slots: SlotRange, attempt = 1): StatePatch {
   const taken = { ...state, handledSlot: slots.slot, retryAt: null, attempt };
-  return { ...waitingFor(schedule, taken), firstAttempt: attempt };
+  const failed =
+    state.retryAt === null
+      ? {}
+      : { failures: state.failures + 1, firstFailureAt: state.firstFailureAt ?? state.lastEndedAt };
+  return { ...waitingFor(schedule, taken), ...failed, firstAttempt: attempt };
 }
 
 /** The state after a pending attempt of the handled slot was taken. */

@@ -1,33 +1,42 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type Instant, MINUTE_MS } from '../core/instants.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
-import { type DescribedModule, readDescribedModules } from './description.ts';
+import { type Description, readDescribedModules } from './description.ts';
 
 // Raised when the form of the cached files changes: those of another form are then as good as absent.
 const FORMAT = 1;
 
 /**
  * Remembers what foreign files hold, by the hash of their content, so that a child process describes each version of a
- * file once. Only good news is kept: a file that did not load may load once what it imports is installed. A cache that
- * cannot be written or read costs time and nothing else.
+ * file once. That a file did not load is kept for ten minutes only: it may load once what it imports is installed. A cache
+ * that cannot be written or read costs time and nothing else.
  */
 export type DescriptionCache = {
-  readonly find: (fileHash: string) => Promise<readonly DescribedModule[] | undefined>;
-  readonly keep: (fileHash: string, modules: readonly DescribedModule[]) => Promise<void>;
+  readonly find: (fileHash: string) => Promise<Description | undefined>;
+  readonly keep: (fileHash: string, description: Description) => Promise<void>;
   /** True when these options passed the check of this module of this file before. */
   readonly knowsValid: (fileHash: string, id: string, options: JsonValue) => Promise<boolean>;
   readonly keepValid: (fileHash: string, id: string, options: JsonValue) => Promise<void>;
 };
 
-/** A cache in `<stateDirectory>/cache/modules`; the folder is made when there is something to keep. */
-export function createDescriptionCache(stateDirectory: string): DescriptionCache {
+/**
+ * A cache in `<stateDirectory>/cache/modules`; the folder is made when there is something to keep. Without a clock,
+ * which tells the age of bad news, only good news is kept and found.
+ */
+export function createDescriptionCache(stateDirectory: string, clock?: () => Instant): DescriptionCache {
   const folder = join(stateDirectory, 'cache', 'modules');
   const optionsName = (fileHash: string, id: string, options: JsonValue): string =>
     `${fileHash}-${hashOf(JSON.stringify([id, options]))}.json`;
   return {
-    find: async (fileHash) => readDescribedModules((await read(folder, `${fileHash}.json`))?.['modules']),
-    keep: (fileHash, modules) => write(folder, `${fileHash}.json`, { modules }),
+    find: async (fileHash) => readDescription(await read(folder, `${fileHash}.json`), clock?.()),
+    keep: async (fileHash, description) => {
+      const content = contentOf(description, clock?.());
+      if (content !== undefined) {
+        await write(folder, `${fileHash}.json`, content);
+      }
+    },
     knowsValid: async (fileHash, id, options) =>
       (await read(folder, optionsName(fileHash, id, options)))?.['valid'] === true,
     keepValid: (fileHash, id, options) => write(folder, optionsName(fileHash, id, options), { valid: true }),
@@ -43,7 +52,31 @@ export function hashOf(...contents: readonly (string | Uint8Array)[]): string {
   return hash.digest('hex');
 }
 
-async function read(folder: string, name: string): Promise<Readonly<Record<string, unknown>> | undefined> {
+const FAULT_KEPT_MS = 10 * MINUTE_MS;
+
+type Content = Readonly<Record<string, unknown>>;
+
+function contentOf(description: Description, now: Instant | undefined): Content | undefined {
+  if (description.kind === 'described') {
+    return { modules: description.modules };
+  }
+  return now === undefined ? undefined : { fault: description.message, at: now };
+}
+
+function readDescription(content: Content | undefined, now: Instant | undefined): Description | undefined {
+  const modules = readDescribedModules(content?.['modules']);
+  if (modules !== undefined) {
+    return { kind: 'described', modules };
+  }
+  const [fault, at] = [content?.['fault'], content?.['at']];
+  if (typeof fault !== 'string' || typeof at !== 'number' || now === undefined) {
+    return undefined;
+  }
+  // A fault of the future was kept before the clock was set back, so that its age is unknown.
+  return at <= now && now < at + FAULT_KEPT_MS ? { kind: 'fault', message: fault } : undefined;
+}
+
+async function read(folder: string, name: string): Promise<Content | undefined> {
   try {
     const value: unknown = JSON.parse(await readFile(join(folder, name), 'utf8'));
     return isJsonObject(value) && value['format'] === FORMAT ? value : undefined;
@@ -52,7 +85,7 @@ async function read(folder: string, name: string): Promise<Readonly<Record<strin
   }
 }
 
-async function write(folder: string, name: string, content: object): Promise<void> {
+async function write(folder: string, name: string, content: Content): Promise<void> {
   const temporary = join(folder, `${randomUUID()}.tmp`);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });

@@ -22,45 +22,116 @@ export type ForeignSources = {
   readonly cache: DescriptionCache;
 };
 
+/** The modules of foreign files. Both look for the files once, and never reject. */
+export type ForeignLookup = {
+  /** All modules and faults: what the cache does not know is described first. */
+  readonly all: () => Promise<ForeignModules>;
+  /**
+   * The modules among which this id is, if there is such a one. Files that the cache does not know are described only
+   * when no known file holds the id, so that a file that is slow to load does not delay the tasks of others.
+   */
+  readonly among: (id: string) => Promise<ForeignModules>;
+};
+
 /**
- * Describes every foreign file, from the cache where its content is known. An id that two files define is a fault of
- * both, since neither has a better claim to it; an id of a shipped module stays the shipped module's.
+ * Looks modules up in foreign files. An id that two described files define is a fault of both, since neither has a
+ * better claim to it; an id of a shipped module stays the shipped module's.
  */
-export async function describeForeignFiles(
-  foreign: ForeignSources,
-  shippedIds: readonly string[],
-): Promise<ForeignModules> {
-  const { files, faults } = await findModuleFiles(foreign.sources, foreign.packageBases);
-  const modules: ForeignModule[] = [];
-  const allFaults: ModuleFault[] = [...faults];
-  for (const file of files) {
-    const description = await describe(foreign, file);
-    if (description.kind === 'fault') {
-      allFaults.push({ file: file.file, message: description.message });
-    } else if (description.modules.length === 0) {
-      allFaults.push({ file: file.file, message: 'expected a task module among its exports, got none' });
-    } else {
-      modules.push(
-        ...description.modules.map((module) => ({ ...module, file: file.file, fileHash: file.hash })),
-      );
+export function createForeignLookup(foreign: ForeignSources, shippedIds: readonly string[]): ForeignLookup {
+  let looked: Promise<LookedUp> | undefined;
+  let described: Promise<ForeignModules> | undefined;
+  const lookUpOnce = (): Promise<LookedUp> => {
+    looked ??= lookUp(foreign);
+    return looked;
+  };
+  const all = (): Promise<ForeignModules> => {
+    described ??= lookUpOnce().then(async ({ files, faults }) =>
+      modulesOf(await describeUnknown(foreign, files), faults, shippedIds),
+    );
+    return described;
+  };
+  const among = async (id: string): Promise<ForeignModules> => {
+    if (described !== undefined) {
+      return described;
     }
-  }
+    const { files, faults } = await lookUpOnce();
+    const known = modulesOf(files.filter(isDescribed), faults, shippedIds);
+    return known.modules.some((module) => module.id === id) ? known : all();
+  };
+  return { all, among };
+}
+
+type LookedUpFile = { readonly file: ModuleFile; readonly description: Description | undefined };
+type DescribedFile = { readonly file: ModuleFile; readonly description: Description };
+type LookedUp = { readonly files: readonly LookedUpFile[]; readonly faults: readonly ModuleFault[] };
+
+async function lookUp({ sources, packageBases, cache }: ForeignSources): Promise<LookedUp> {
+  const { files, faults } = await findModuleFiles(sources, packageBases);
+  const find = async (file: ModuleFile) => ({ file, description: await cache.find(file.hash) });
+  return { files: await Promise.all(files.map(find)), faults };
+}
+
+function isDescribed(file: LookedUpFile): file is DescribedFile {
+  return file.description !== undefined;
+}
+
+// Each is a process of its own.
+const DESCRIBED_AT_ONCE = 4;
+
+async function describeUnknown(
+  { inspector, cache }: ForeignSources,
+  files: readonly LookedUpFile[],
+): Promise<readonly DescribedFile[]> {
+  return mapAtOnce(files, DESCRIBED_AT_ONCE, async ({ file, description: known }) => {
+    if (known !== undefined) {
+      return { file, description: known };
+    }
+    const description = await inspector.describe(file.file);
+    await cache.keep(file.hash, description);
+    return { file, description };
+  });
+}
+
+async function mapAtOnce<Item, Result>(
+  items: readonly Item[],
+  limit: number,
+  map: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  // All workers draw from this one iterator.
+  const queue = items.entries();
+  const work = async (): Promise<void> => {
+    for (const [index, item] of queue) {
+      results[index] = await map(item);
+    }
+  };
+  await Promise.all(Array.from({ length: limit }, work));
+  return results;
+}
+
+function modulesOf(
+  files: readonly DescribedFile[],
+  faultsOfFinding: readonly ModuleFault[],
+  shippedIds: readonly string[],
+): ForeignModules {
+  const modules = files.flatMap(({ file, description }) =>
+    description.kind === 'fault'
+      ? []
+      : description.modules.map((module) => ({ ...module, file: file.file, fileHash: file.hash })),
+  );
   return {
     modules: withFaultsOfIds(modules.filter((module) => !shippedIds.includes(module.id))),
-    faults: [...allFaults, ...faultsOfShippedIds(modules, shippedIds)],
+    faults: [...faultsOfFinding, ...files.flatMap(faultsOfFile), ...faultsOfShippedIds(modules, shippedIds)],
   };
 }
 
-async function describe({ inspector, cache }: ForeignSources, file: ModuleFile): Promise<Description> {
-  const known = await cache.find(file.hash);
-  if (known !== undefined) {
-    return { kind: 'described', modules: known };
+function faultsOfFile({ file: { file }, description }: DescribedFile): readonly ModuleFault[] {
+  if (description.kind === 'fault') {
+    return [{ file, message: description.message }];
   }
-  const description = await inspector.describe(file.file);
-  if (description.kind === 'described') {
-    await cache.keep(file.hash, description.modules);
-  }
-  return description;
+  return description.modules.length === 0
+    ? [{ file, message: 'expected a task module among its exports, got none' }]
+    : [];
 }
 
 function withFaultsOfIds(modules: readonly ForeignModule[]): readonly ForeignModule[] {

@@ -1,15 +1,15 @@
 import type { ModuleSources } from '../config/config.ts';
-import { didYouMean } from '../config/near-miss.ts';
 import type { Fault } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import type { Inspector } from './description.ts';
 import type { DescriptionCache } from './description-cache.ts';
-import type { ForeignModule, ForeignModules } from './foreign-modules.ts';
+import type { ForeignLookup, ForeignModule, ForeignModules } from './foreign-modules.ts';
 import type { ModuleFault } from './module-files.ts';
 import { checkOptions, describeOptions, type OptionField } from './options.ts';
 import { COMMAND_DESCRIPTION, COMMAND_FIELDS, COMMAND_ID, readCommandOptions } from './shipped/command.ts';
 import { SHIPPED_MODULES, type ShippedModules } from './shipped/shipped-modules.ts';
 import type { ShippedModule } from './shipped-module.ts';
+import { messageOfUnknownModule } from './unknown-module.ts';
 
 /** A module as a run needs it: where its code is, or why there is none. */
 export type ResolvedModule =
@@ -60,20 +60,21 @@ export type RegistrySettings = {
 export function createRegistry(settings: RegistrySettings): Registry {
   const shipped = settings.shipped ?? SHIPPED_MODULES;
   const shippedIds = [COMMAND_ID, ...Object.keys(shipped)].sort();
-  let described: Promise<ForeignModules> | undefined;
-  const foreign = (): Promise<ForeignModules> => {
-    described ??= import('./foreign-modules.ts').then(({ describeForeignFiles }) =>
-      describeForeignFiles(settings, shippedIds),
+  let lookup: Promise<ForeignLookup> | undefined;
+  const foreign = (): Promise<ForeignLookup> => {
+    lookup ??= import('./foreign-modules.ts').then(({ createForeignLookup }) =>
+      createForeignLookup(settings, shippedIds),
     );
-    return described;
+    return lookup;
   };
+  const among = async (id: string): Promise<ForeignModules> => (await foreign()).among(id);
   const resolve = async (id: string): Promise<ResolvedModule> =>
-    resolveShipped(shipped, id) ?? resolveForeign(await foreign(), shippedIds, id);
+    resolveShipped(shipped, id) ?? resolveForeign(await among(id), shippedIds, id);
   return {
     resolve,
-    checkOptions: async (id, options) => faultsOfOptions(settings, await resolve(id), options, foreign),
+    checkOptions: async (id, options) => faultsOfOptions(settings, await resolve(id), options, among),
     list: async () => {
-      const { modules, faults } = await foreign();
+      const { modules, faults } = await (await foreign()).all();
       return { modules: [...(await listShipped(shipped)), ...modules.map(entryOf)], faults };
     },
     readOnly: () => createRegistry({ ...settings, cache: readOnlyCache(settings.cache) }),
@@ -98,23 +99,18 @@ function resolveForeign(foreign: ForeignModules, shippedIds: readonly string[], 
   if (found?.fault !== undefined) {
     return { kind: 'fault', id, message: found.fault };
   }
-  return found === undefined
-    ? { kind: 'fault', id, message: messageOfUnknown(foreign, shippedIds, id) }
-    : { kind: 'foreign', id, file: found.file };
-}
-
-function messageOfUnknown(foreign: ForeignModules, shippedIds: readonly string[], id: string): string {
-  const known = [...new Set([...shippedIds, ...foreign.modules.map((module) => module.id)])].sort();
-  const unread = foreign.faults.map((fault) => `${fault.file}: ${fault.message}`);
-  const also = unread.length === 0 ? '' : `; not readable: ${unread.join('; ')}`;
-  return `expected a known module (${known.join(', ')}), got ${JSON.stringify(id)}${didYouMean(id, known)}${also}`;
+  if (found !== undefined) {
+    return { kind: 'foreign', id, file: found.file };
+  }
+  const ids = [...shippedIds, ...foreign.modules.map((module) => module.id)];
+  return { kind: 'fault', id, message: messageOfUnknownModule(id, { ids, faults: foreign.faults }) };
 }
 
 async function faultsOfOptions(
   settings: RegistrySettings,
   module: ResolvedModule,
   options: JsonValue,
-  foreign: () => Promise<ForeignModules>,
+  among: (id: string) => Promise<ForeignModules>,
 ): Promise<readonly Fault[]> {
   switch (module.kind) {
     case 'fault':
@@ -126,7 +122,7 @@ async function faultsOfOptions(
     case 'shipped':
       return checkOptions((await module.load()).options, options);
     case 'foreign': {
-      const found = (await foreign()).modules.find((candidate) => candidate.id === module.id);
+      const found = (await among(module.id)).modules.find((candidate) => candidate.id === module.id);
       return found === undefined ? [] : await checkForeign(settings, found, options);
     }
   }

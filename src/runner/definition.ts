@@ -46,7 +46,7 @@ export async function definitionOf(candidate: Candidate, registry: Registry): Pr
   const unchanged = state.earliestStart !== 'decide-anew' && state.fault === null;
   const checked = unchanged ? await checkModule(record, registry) : await checkWholly(record, registry);
   if (checked.kind === 'invalid') {
-    return { kind: 'invalid', faults: checked.faults, schedule: undefined };
+    return { kind: 'invalid', faults: checked.faults, schedule: readableSchedule(candidate, checked.faults) };
   }
   const { task, faults } = checked;
   try {
@@ -59,6 +59,24 @@ export async function definitionOf(candidate: Candidate, registry: Registry): Pr
       faults: [{ field: 'schedule', message: messageOf(error) }],
       schedule: undefined,
     };
+  }
+}
+
+const SCHEDULE_FIELDS = ['schedule', 'schedule_kind', 'timezone', 'scope'];
+
+/** The schedule of a definition whose faults lie elsewhere. */
+function readableSchedule(
+  { record, state, nodeTimezone }: Candidate,
+  faults: readonly Fault[],
+): Schedule | undefined {
+  if (faults.some(({ field }) => SCHEDULE_FIELDS.includes(field))) {
+    return undefined;
+  }
+  try {
+    return scheduleOf(checkedBefore(record), state, nodeTimezone);
+  } catch {
+    // It was checked beside the other columns, but only those of a valid definition are sure to be what they seem.
+    return undefined;
   }
 }
 

@@ -10,16 +10,18 @@ import { RESTING, settle, takeRetry, takeSlots } from '../core/transitions.ts';
 import { greatestAttempt } from '../store/attempts.ts';
 import { dropState, recordFault, settleState, skipSlots } from '../store/claim.ts';
 import type { Run } from '../store/rows.ts';
+import { findRun } from '../store/task-runs.ts';
 import { type Candidate, type DueKey, loadCandidate, UNASSIGNED } from '../store/tick-statements.ts';
 import { type Definition, definitionOf, faultsOfNodes, isStateOf, unexpectedFault } from './definition.ts';
+import { reportOfRun } from './run-report.ts';
 import { runAttempt } from './run-task.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
 import { newToken } from './token.ts';
 
 /** What became of one state in this tick. */
 export type Handled =
-  | { readonly kind: 'ran'; readonly run: RunReport }
-  | { readonly kind: 'not-run'; readonly notRun: NotRun }
+  | { readonly kind: 'ran'; readonly run: RunReport; readonly superseded: RunReport | undefined }
+  | { readonly kind: 'not-run'; readonly notRun: NotRun; readonly superseded?: RunReport | undefined }
   /** The node runs as many tasks as it may: nothing further starts in this tick. */
   | { readonly kind: 'full'; readonly notRun: NotRun; readonly running: readonly Run[] }
   /** Nothing to tell: the state is gone, not of this node, or was handled by another runner. */
@@ -191,9 +193,13 @@ async function act(runner: Runner, valid: Valid, decision: Decision): Promise<Ha
       const dropped = supersededText(state, state.retryAt === null ? undefined : state.attempt + 1);
       const message = joinMessages(skipText(task, reason), dropped) ?? reason;
       const skipping = { slots, reason, message, mended: true };
-      return (await skip(runner, { record: { id: task.id, fields: task }, state, schedule }, skipping))
-        ? notRun(valid, `skipped, ${message}`)
-        : 'lost';
+      if (!(await skip(runner, { record: { id: task.id, fields: task }, state, schedule }, skipping))) {
+        return 'lost';
+      }
+      return {
+        ...notRun(valid, `skipped, ${message}`),
+        superseded: await supersededRun(runner, state, slots),
+      };
     }
     case 'inactive':
     case 'terminated':
@@ -237,7 +243,7 @@ async function start(runner: Runner, valid: Valid, { slots, attempt, message }: 
   });
   switch (result.kind) {
     case 'ended':
-      return { kind: 'ran', run: result.run };
+      return { kind: 'ran', run: result.run, superseded: await supersededRun(runner, state, slots) };
     case 'lost':
       return 'lost';
     case 'full':
@@ -288,7 +294,24 @@ function identityOf(runner: Runner, record: RecordLike, state: TaskState) {
   };
 }
 
-function notRun({ task, schedule, state }: Valid, reason: string): Handled {
+/** The run whose pending attempt newer slots took away: it has failed for good now, which nobody has told yet. */
+async function supersededRun(
+  runner: Runner,
+  state: TaskState,
+  slots: SlotRange,
+): Promise<RunReport | undefined> {
+  if (state.retryAt === null || state.lastRunToken === null || slots.slot === state.handledSlot) {
+    return undefined;
+  }
+  const run = await findRun(runner.driver, state.lastRunToken);
+  return run === undefined
+    ? undefined
+    : reportOfRun(run, {
+        error: joinMessages(run.message, 'its next attempt was superseded by a newer slot'),
+      });
+}
+
+function notRun({ task, schedule, state }: Valid, reason: string): Handled & { readonly kind: 'not-run' } {
   return {
     kind: 'not-run',
     notRun: { task: task.name, reason, nextSlotAt: nextSlotOf(schedule, state), newFault: false },

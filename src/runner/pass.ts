@@ -70,6 +70,7 @@ function mayStart(runner: Runner, pass: Pass, { failFast, noStartAfter }: PassOp
 function keepResult(runner: Runner, pass: Pass, handled: Handled): void {
   switch (handled.kind) {
     case 'ran':
+      keepSuperseded(runner, pass, handled.superseded);
       pass.runs.push(handled.run);
       return;
     case 'full':
@@ -78,11 +79,19 @@ function keepResult(runner: Runner, pass: Pass, handled: Handled): void {
       runner.onEvent({ kind: 'not-run', notRun: handled.notRun });
       return;
     case 'not-run':
+      keepSuperseded(runner, pass, handled.superseded);
       pass.notRun.push(handled.notRun);
       runner.onEvent({ kind: 'not-run', notRun: handled.notRun });
       return;
     case 'nothing':
       return;
+  }
+}
+
+function keepSuperseded(runner: Runner, pass: Pass, run: RunReport | undefined): void {
+  if (run !== undefined) {
+    pass.runs.push(run);
+    runner.onEvent({ kind: 'ended', run });
   }
 }
 

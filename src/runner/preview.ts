@@ -1,9 +1,11 @@
-import { type Decision, decide, nextSlotOf } from '../core/due.ts';
+import { type Decision, decide, earliestOf, nextSlotOf } from '../core/due.ts';
 import { faultText } from '../core/errors.ts';
 import { floorToMinute, type Instant } from '../core/instants.ts';
 import { once } from '../core/once.ts';
+import type { Schedule } from '../core/schedule/schedule.ts';
 import type { TaskState } from '../core/state.ts';
 import { nameOf, runsOn, type Task } from '../core/task.ts';
+import { settle, takeRetry, takeSlots } from '../core/transitions.ts';
 import {
   type Candidate,
   listDueKeys,
@@ -25,6 +27,7 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
   const tickAt = floorToMinute(at);
   const runs: RunReport[] = [];
   const notRun: NotRun[] = [];
+  const nextAts: Array<Instant | null> = [];
   const registry = once(async () => (await runner.registry()).readOnly());
   for (const key of await listDueKeys(runner.driver, runner.node.name, tickAt)) {
     const candidate = await loadCandidate(runner.driver, key);
@@ -33,9 +36,11 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
       const previewed = await preview(runner, { ...candidate, state }, { tickAt, now: at, registry });
       runs.push(...previewed.runs);
       notRun.push(...previewed.notRun);
+      nextAts.push(previewed.nextAt);
     }
   }
-  const next = await nextEarliestStart(runner.driver, runner.node.name, tickAt);
+  const later = await nextEarliestStart(runner.driver, runner.node.name, tickAt);
+  const next = nextAts.reduce(earliestOf, later);
   const idleForSeconds = next === null ? null : Math.max(0, Math.ceil((next - at) / 1_000));
   return { node: runner.node.name, tickAt, runs, notRun, idleForSeconds };
 }
@@ -57,9 +62,14 @@ type PreviewedTick = {
   readonly registry: Runner['registry'];
 };
 
-type Previewed = { readonly runs: readonly RunReport[]; readonly notRun: readonly NotRun[] };
+type Previewed = {
+  readonly runs: readonly RunReport[];
+  readonly notRun: readonly NotRun[];
+  /** When the state would be looked at again after this tick. */
+  readonly nextAt: Instant | null;
+};
 
-const NOTHING: Previewed = { runs: [], notRun: [] };
+const NOTHING: Previewed = { runs: [], notRun: [], nextAt: null };
 
 async function preview(
   runner: Runner,
@@ -72,18 +82,44 @@ async function preview(
   );
   if (definition.kind === 'invalid') {
     const reason = `invalid: ${faultText(definition.faults)}`;
-    return { runs: [], notRun: [{ task: nameOf(record), reason, nextSlotAt: null, newFault: false }] };
+    const notRun = [{ task: nameOf(record), reason, nextSlotAt: null, newFault: false }];
+    return { runs: [], notRun, nextAt: null };
   }
   const { task, schedule } = definition;
   if (!isStateOf(task, state)) {
     return NOTHING;
   }
   const decision = decide({ definition, state, liveRuns, tickAt, now });
-  const nextSlotAt = nextSlotOf(schedule, state);
-  return described(task, state, decision, nextSlotAt);
+  return {
+    ...described(task, state, decision, nextSlotOf(schedule, state)),
+    nextAt: nextLook(decision, state, schedule),
+  };
 }
 
-function described(task: Task, state: TaskState, decision: Decision, nextSlotAt: Instant | null): Previewed {
+/** When the tick after which this decision was acted on would look at the state again. */
+function nextLook(decision: Decision, state: TaskState, schedule: Schedule): Instant | null {
+  switch (decision.kind) {
+    case 'run':
+    case 'skip':
+      return instantOf(takeSlots(state, schedule, decision.slots).earliestStart);
+    case 'retry':
+      return instantOf(takeRetry(state, schedule, decision.attempt).earliestStart);
+    case 'waiting':
+    case 'still-running':
+    case 'handled-in-future':
+      return instantOf(settle(state, schedule).earliestStart);
+    default:
+      return null;
+  }
+}
+
+function instantOf(earliestStart: TaskState['earliestStart'] | undefined): Instant | null {
+  return typeof earliestStart === 'number' ? earliestStart : null;
+}
+
+type Described = Omit<Previewed, 'nextAt'>;
+
+function described(task: Task, state: TaskState, decision: Decision, nextSlotAt: Instant | null): Described {
   switch (decision.kind) {
     case 'run':
       return {
@@ -109,7 +145,7 @@ function described(task: Task, state: TaskState, decision: Decision, nextSlotAt:
   }
 }
 
-function notRunning(task: Task, reason: string, nextSlotAt: Instant | null): Previewed {
+function notRunning(task: Task, reason: string, nextSlotAt: Instant | null): Described {
   return { runs: [], notRun: [{ task: task.name, reason, nextSlotAt, newFault: false }] };
 }
 

@@ -8,6 +8,7 @@ import { finishRun, type RunEnd } from '../store/finish.ts';
 import { noteLiveRun } from '../store/live-runs.ts';
 import type { Run } from '../store/rows.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
+import { reportOfRun } from './run-report.ts';
 import type { Runner, RunReport } from './runner.ts';
 
 /** After the end of a runner was proven, what it left gets this long to end by itself. */
@@ -130,7 +131,14 @@ async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunR
   const end = lostEnd(run, death.reason, death.message + ended, runner.clock());
   const recorded = { ...end, message: joinMessages(run.message, end.message) };
   const finished = await finishRun(runner.driver, run.token, recorded, await policyOf(runner, run));
-  return finished.kind === 'recorded' ? reportOf(run, end, finished.retryAt) : undefined;
+  return finished.kind === 'recorded'
+    ? reportOfRun(run, {
+        status: end.status,
+        durationMs: end.durationMs,
+        error: end.message,
+        retryAt: finished.retryAt,
+      })
+    : undefined;
 }
 
 /** The retry policy of the task as it is now; a removed or invalid one is not retried. */
@@ -153,21 +161,5 @@ function lostEnd(run: Run, reason: string, message: string, endedAt: number): Ru
     output: { text: '', bytes: 0 },
     endedAt,
     durationMs: run.startedAt === null ? null : Math.max(0, endedAt - run.startedAt),
-  };
-}
-
-function reportOf(run: Run, end: RunEnd, retryAt: number | null): RunReport {
-  return {
-    task: run.taskName,
-    slotAt: run.slot,
-    missed: Math.max(0, run.slotCount - 1),
-    attempt: run.attempt,
-    status: end.status,
-    durationMs: end.durationMs,
-    error: end.message,
-    exitCode: null,
-    retryAt,
-    spooled: false,
-    output: '',
   };
 }

@@ -74,10 +74,25 @@ export function claimRun(
     if (!won) {
       return run.trigger === 'schedule' ? fullOrLost(statements, run.node, maxRunning) : { kind: 'lost' };
     }
+    await giveUpPending(statements, state, run.slots);
     await insertRun(statements, { ...startedRow(run), epoch: state.epoch + 1 });
     const epoch = state.epoch + 1;
     return { kind: 'won', epoch, state: { ...state, ...patch, epoch } };
   });
+}
+
+/** A newer slot ends the hope of the older one, whose run said until now that another attempt would follow. */
+async function giveUpPending(
+  statements: Statements,
+  state: TaskState,
+  slots: SlotRange | null,
+): Promise<void> {
+  if (state.retryAt !== null && slots !== null && slots.slot !== state.handledSlot) {
+    await statements.run(
+      "UPDATE periodic_run SET reason = 'superseded' WHERE token = ? AND reason = 'retry'",
+      [state.lastRunToken],
+    );
+  }
 }
 
 async function fullOrLost(statements: Statements, node: string, maxRunning: number): Promise<ClaimResult> {
@@ -133,6 +148,7 @@ export function skipSlots(
     if (!(await moveState(statements, state, patch))) {
       return false;
     }
+    await giveUpPending(statements, state, skipped.slots);
     if (!(await extendSkipped(statements, state, skipped))) {
       await insertRun(statements, { ...skippedRow(skipped), epoch: state.epoch + 1 });
     }

@@ -1,4 +1,4 @@
-import { SchemaError } from '../core/errors.ts';
+import { DatabaseError, SchemaError } from '../core/errors.ts';
 import type { Driver } from './driver.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { numberOf } from './rows.ts';
@@ -46,6 +46,11 @@ async function usableSchema(driver: Driver, path: string): Promise<SchemaInfo | 
 }
 
 async function migrated(driver: Driver, path: string, migrate: boolean): Promise<SchemaInfo> {
+  if (migrate && (await hasTables(driver)) && (await readSchema(driver)) === null) {
+    throw new DatabaseError(
+      `database ${path} has tables named periodic_… but no periodic_schema that says their version: name another file with --database, or restore this one from a backup`,
+    );
+  }
   if (migrate) {
     const { migrateSqlite } = await import('./migrate.ts');
     await migrateSqlite(path);
@@ -57,6 +62,13 @@ async function migrated(driver: Driver, path: string, migrate: boolean): Promise
     );
   }
   return schema;
+}
+
+async function hasTables(driver: Driver): Promise<boolean> {
+  const tables = await driver.all(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'periodic_*'",
+  );
+  return tables.length > 0;
 }
 
 /** Reads the schema row. Null for a database without one: an empty file, or somebody else's. */

@@ -35,3 +35,9 @@ export async function countRuns(driver: Driver, taskId: number): Promise<number>
   const [row] = await driver.all('SELECT count(*) AS count FROM periodic_run WHERE task_id = ?', [taskId]);
   return numberOf(row?.['count']);
 }
+
+/** The run with this token; undefined when the ledger has none. */
+export async function findRun(driver: Driver, token: string): Promise<Run | undefined> {
+  const [row] = await driver.all(`SELECT ${RUN_COLUMNS} FROM periodic_run WHERE token = ?`, [token]);
+  return row === undefined ? undefined : runOf(row);
+}

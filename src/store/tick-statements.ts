@@ -56,7 +56,7 @@ export async function nextEarliestStart(
 /** A definition, its state, and how many runs of that state are alive: what a decision needs. */
 export type Candidate = { readonly record: TaskRecord; readonly state: TaskState; readonly liveRuns: number };
 
-/** Reads a state afresh for its decision; undefined when the task or the state is gone. Tags are left out. */
+/** Reads a state afresh for its decision; undefined when the task or the state is gone. */
 export async function loadCandidate(driver: Driver, key: DueKey): Promise<Candidate | undefined> {
   const [row] = await driver.all(
     `SELECT t.*, s.*, (SELECT count(*) FROM periodic_run r
@@ -68,11 +68,15 @@ export async function loadCandidate(driver: Driver, key: DueKey): Promise<Candid
   if (row === undefined) {
     return undefined;
   }
-  const nodes = await driver.all('SELECT node FROM periodic_task_node WHERE task_id = ? ORDER BY node', [
-    key.taskId,
-  ]);
+  const parts = await driver.all(
+    `SELECT 'node' AS part, node AS value FROM periodic_task_node WHERE task_id = ?
+     UNION ALL SELECT 'tag', tag FROM periodic_task_tag WHERE task_id = ? ORDER BY 1, 2`,
+    [key.taskId, key.taskId],
+  );
+  const valuesOf = (wanted: string) =>
+    parts.flatMap(({ part, value }) => (part === wanted ? [String(value)] : []));
   return {
-    record: taskRecordOf(row, { nodes: nodes.map(({ node }) => String(node)), tags: [] }),
+    record: taskRecordOf(row, { nodes: valuesOf('node'), tags: valuesOf('tag') }),
     state: stateOf(row),
     liveRuns: numberOf(row['live_runs']),
   };

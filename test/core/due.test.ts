@@ -66,9 +66,9 @@ describe('the rules of the decision, in their order', () => {
       { kind: 'handled-in-future', until: at('13:00') },
     ],
     [
-      'a definition counted from the future waits for a reset',
+      'a definition counted from the future has handled nothing, and waits',
       { state: { countedFrom: at('13:00') }, tickAt: '12:05' },
-      { kind: 'handled-in-future', until: at('13:00') },
+      { kind: 'waiting', nextAt: at('13:05') },
     ],
     [
       'a definition counted from the minute after that of the tick, which is not over yet, only waits',

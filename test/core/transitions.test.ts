@@ -25,7 +25,15 @@ describe('taking slots', () => {
       retryAt: null,
       nextSlot: at('12:25'),
       earliestStart: at('12:25'),
+      // The slot whose attempt was pending has failed for good.
+      failures: 1,
+      firstFailureAt: null,
     });
+  });
+
+  test('leaves the failures alone when no attempt was pending', () => {
+    const slots = { first: at('12:10'), slot: at('12:10'), count: 1 };
+    expect(takeSlots(stateWith({ failures: 2 }), schedule, slots)).not.toHaveProperty('failures');
   });
 
   test('that were taken before a reset begins with the next free attempt', () => {

@@ -80,7 +80,7 @@ test('a slot that is too late drops the pending attempt of the slot before, and 
   const message = 'too late: more than 1m after the slot; supersedes attempt 2 of slot 2026-03-10T12:05:00Z';
   const { notRun } = await world.tick('12:12');
   expect(notRun).toMatchObject([{ task: 'bad', reason: `skipped, ${message}` }]);
-  expect(world.ledger()).toEqual(['bad 12:05 failed (retry)', 'bad 12:10 skipped (too_late)']);
+  expect(world.ledger()).toEqual(['bad 12:05 failed (superseded)', 'bad 12:10 skipped (too_late)']);
   expect(world.runRows()[1]).toMatchObject({ message });
   expect(world.stateRow('bad')).toMatchObject({ retry_at: null, earliest_start: '2026-03-10T12:15:00.000Z' });
 });

@@ -139,14 +139,20 @@ test('a state that was moved back by hand, onto a slot that the ledger holds, fa
 });
 
 test.each([
-  ['is empty', [''], 'nodes.0: expected 1 to 255 characters, got none'],
+  ['is empty', [''], 'nodes.0: expected 1 to 255 characters, got none', []],
   [
     'has spaces around it',
     [' alpha'],
     'nodes.0: expected a name without spaces around it, in Unicode form NFC, got " alpha"',
+    [],
   ],
-  ['is empty, beside one that can be', ['', 'alpha'], 'nodes.0: expected 1 to 255 characters, got none'],
-])('a node name that %s is a fault of its task, told once', async (_title, nodes, fault) => {
+  [
+    'is empty, beside one that can be',
+    ['', 'alpha'],
+    'nodes.0: expected 1 to 255 characters, got none',
+    ['misplaced 12:05-12:10 x2 skipped (invalid)'],
+  ],
+])('a node name that %s is a fault of its task, told once', async (_title, nodes, fault, skipped) => {
   const world = await openVirtualWorld();
   world.addTask({ name: 'misplaced', nodes });
   const first = await world.tick('12:01');
@@ -154,7 +160,7 @@ test.each([
   expect(exitCodeOf(first)).toBe(1);
   expect(exitCodeOf(await world.tick('12:05'))).toBe(0);
   await world.tick('12:10');
-  expect(world.ledger()).toEqual(['misplaced fault failed (invalid)']);
+  expect(world.ledger()).toEqual(['misplaced fault failed (invalid)', ...skipped]);
   expect(world.runRows()[0]).toMatchObject({ message: fault });
 });
 
@@ -241,4 +247,19 @@ test('a task of one state whose only node is one that none can be is told of onc
   expect(world.runRows().map(({ trigger_kind: trigger, reason }) => [trigger, reason])).toEqual([
     ['fault', 'invalid'],
   ]);
+});
+
+test('a tag that cannot be is a fault of its task, as it is for those who look', async () => {
+  const world = await openVirtualWorld();
+  const id = world.addTask({ name: 'backup' });
+  world.sql.prepare('INSERT INTO periodic_task_tag (task_id, tag) VALUES (?, ?)').run(id, 'bad\n');
+  const report = await world.tick('12:01');
+  expect(report.notRun).toMatchObject([{ task: 'backup', newFault: true }]);
+});
+
+test('slots of a task with a wrong policy leave a trace, since its schedule is readable', async () => {
+  const world = await openVirtualWorld();
+  world.addTask({ name: 'backup', columns: { retry_limit: -1 } });
+  await world.tick('12:05');
+  expect(world.ledger()).toEqual(['backup fault failed (invalid)', 'backup 12:05 skipped (invalid)']);
 });

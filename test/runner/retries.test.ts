@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest';
+import { exitCodeOf } from '../../src/runner/tick.ts';
+import { at } from '../support/builders.ts';
 import { openVirtualWorld } from '../support/virtual-runner.ts';
 
 test('a failed slot is tried again when its delay has passed, and the delay doubles', async () => {
@@ -43,9 +45,20 @@ test('the last attempt fails for good, counts once, and the next slot starts ane
 test('a newer slot supersedes a pending attempt, and says so', async () => {
   const world = await openVirtualWorld();
   world.addTask({ name: 'bad', columns: { module: 'fail', retry_limit: 3, retry_delay_s: 240 } });
-  await world.tick('12:05');
-  await world.tick('12:10');
-  expect(world.ledger()).toEqual(['bad 12:05 failed (retry)', 'bad 12:10 failed (retry)']);
+  expect(exitCodeOf(await world.tick('12:05'))).toBe(0);
+  const report = await world.tick('12:10');
+  expect(report.runs).toMatchObject([
+    {
+      slotAt: at('12:05'),
+      status: 'failed',
+      error: 'boom; its next attempt was superseded by a newer slot',
+      retryAt: null,
+    },
+    { slotAt: at('12:10'), status: 'failed' },
+  ]);
+  expect(exitCodeOf(report)).toBe(1);
+  expect(world.stateRow('bad')).toMatchObject({ failures: 1 });
+  expect(world.ledger()).toEqual(['bad 12:05 failed (superseded)', 'bad 12:10 failed (retry)']);
   expect(world.runRows().map(({ message }) => message)).toEqual([
     'boom',
     'supersedes attempt 2 of slot 2026-03-10T12:05:00Z; boom',
@@ -61,7 +74,7 @@ test('a run that replaces a pending attempt names it', async () => {
   await world.tick('12:05');
   world.changeTask('flaky', { module: 'succeed', options: '{}' });
   await world.tick('12:10');
-  expect(world.ledger()).toEqual(['flaky 12:05 failed (retry)', 'flaky 12:10 succeeded']);
+  expect(world.ledger()).toEqual(['flaky 12:05 failed (superseded)', 'flaky 12:10 succeeded']);
   expect(world.runRows()[1]).toMatchObject({
     message: 'supersedes attempt 2 of slot 2026-03-10T12:05:00Z',
   });

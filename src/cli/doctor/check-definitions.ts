@@ -81,7 +81,7 @@ function checkState({ record }: TaskView, { state, marks, nextAt }: StateView): 
     `periodic-cron explain ${name}`,
   );
   return [
-    ...(marks.includes('handled in the future') ? [ahead] : []),
+    ...(marks.includes('handled in the future') || marks.includes('counts from the future') ? [ahead] : []),
     ...(marks.includes('overdue') ? [overdue] : []),
   ];
 }

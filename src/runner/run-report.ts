@@ -1,0 +1,20 @@
+import type { Run } from '../store/rows.ts';
+import type { RunReport } from './runner.ts';
+
+/** Reports a run of the ledger; `told` is what this call knows better. */
+export function reportOfRun(run: Run, told: Partial<RunReport>): RunReport {
+  return {
+    task: run.taskName,
+    slotAt: run.slot,
+    missed: Math.max(0, run.slotCount - 1),
+    attempt: run.attempt,
+    status: run.status,
+    durationMs: run.durationMs,
+    error: run.message,
+    exitCode: run.exitCode,
+    retryAt: null,
+    spooled: false,
+    output: '',
+    ...told,
+  };
+}
