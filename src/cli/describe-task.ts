@@ -72,12 +72,16 @@ function nodesText(nodes: readonly string[]): string {
   return nodes.length === 1 ? `node ${names}` : `nodes ${names || 'none'}`;
 }
 
-/** How a task stands, in a table cell: its marks, then when it runs next. */
-export function standingText({ record, faults, states, nextAt }: TaskView, now: Instant): string {
+/** How a task stands, in a table cell: its marks, then when it runs next, in the words of `nextText`. */
+export function standingText(
+  { record, faults, states, nextAt }: TaskView,
+  now: Instant,
+  nextText: (instant: Instant, now: Instant) => string = startText,
+): string {
   if (faults.length > 0) {
     return 'invalid';
   }
-  const next = nextAt === null ? [] : [startText(nextAt, now)];
+  const next = nextAt === null ? [] : [nextText(nextAt, now)];
   const words = [...markTexts(states), ...next];
   const nothing = record.fields.active === true ? 'never' : '-';
   return words.length === 0 ? nothing : words.join(', ');

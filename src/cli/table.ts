@@ -6,8 +6,12 @@ export type Column<Row> = {
   readonly title: string;
   readonly value: (row: Row) => string;
   readonly align?: 'left' | 'right';
+  /** A shorter value, for a table that does not fit otherwise. */
+  readonly shortValue?: (row: Row) => string;
   /** Below this a column is not cut, as long as the terminal allows; the width of its title if absent. */
   readonly minWidth?: number;
+  /** Marks a column that may be left out of a table that does not fit: that of the least worth goes first. */
+  readonly worth?: number;
   readonly color?: (row: Row) => Color | undefined;
 };
 
@@ -19,23 +23,71 @@ export type TableFrame = {
 
 /**
  * Writes rows as aligned lines, each ended by a newline, under a line of titles. Values are made harmless for a
- * terminal. Where a line would not fit, the widest columns are cut first.
+ * terminal. Where a line would not fit, the widest columns are cut first. Before a column is cut below its minimum,
+ * values become short, and then columns are left out.
  */
 export function renderTable<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
   frame: TableFrame,
 ): string {
-  const cells = rows.map((row) => columns.map((column) => printable(column.value(row))));
-  const natural = columns.map((column, index) =>
-    cells.reduce((width, line) => Math.max(width, widthOf(line[index] ?? '')), widthOf(column.title)),
-  );
-  const widths = frame.columns === undefined ? natural : fitted(natural, minimumsOf(columns), frame.columns);
-  const titles = columns.map((column) => ({ text: column.title, column, color: 'bold' as const }));
+  const shown = columnsShown(columns, rows, frame.columns);
+  const widths =
+    frame.columns === undefined ? shown.map(({ natural }) => natural) : fitted(shown, frame.columns);
+  const titles = shown.map(({ column }) => ({ text: column.title, column, color: 'bold' as const }));
   const lines = rows.map((row, at) =>
-    columns.map((column, index) => ({ text: cells[at]?.[index] ?? '', column, color: column.color?.(row) })),
+    shown.map(({ column, cells }) => ({ text: cells[at] ?? '', column, color: column.color?.(row) })),
   );
   return [titles, ...lines].map((line) => `${renderLine(line, widths, frame.paint)}\n`).join('');
+}
+
+/** A column with its printable values, the width that they take, and the least that it should be given. */
+type Measured<Row> = {
+  readonly column: Column<Row>;
+  readonly cells: readonly string[];
+  readonly natural: number;
+  readonly least: number;
+};
+
+/** The columns as they are shown: in full if they fit, else short, and without those of least worth. */
+function columnsShown<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  width: number | undefined,
+): readonly Measured<Row>[] {
+  const full = columns.map((column) => measure(column, rows, column.value));
+  if (width === undefined || leastWidth(full) <= width) {
+    return full;
+  }
+  let kept = full.map((measured) => {
+    const { column } = measured;
+    return column.shortValue === undefined ? measured : measure(column, rows, column.shortValue);
+  });
+  const dispensable = columns
+    .flatMap((column) => (column.worth === undefined ? [] : [{ column, worth: column.worth }]))
+    .sort((a, b) => a.worth - b.worth);
+  for (const { column: least } of dispensable) {
+    if (leastWidth(kept) <= width) {
+      break;
+    }
+    kept = kept.filter(({ column }) => column !== least);
+  }
+  return kept;
+}
+
+function measure<Row>(
+  column: Column<Row>,
+  rows: readonly Row[],
+  valueOf: (row: Row) => string,
+): Measured<Row> {
+  const cells = rows.map((row) => printable(valueOf(row)));
+  const title = widthOf(column.title);
+  const natural = cells.reduce((width, cell) => Math.max(width, widthOf(cell)), title);
+  return { column, cells, natural, least: Math.min(natural, column.minWidth ?? title) };
+}
+
+function leastWidth(columns: ReadonlyArray<{ readonly least: number }>): number {
+  return columns.reduce((sum, { least }) => sum + least, GAP.length * (columns.length - 1));
 }
 
 type Cell = {
@@ -56,14 +108,14 @@ function renderLine(cells: readonly Cell[], widths: readonly number[], paint: Pa
   return parts.join(GAP).trimEnd();
 }
 
-function minimumsOf<Row>(columns: readonly Column<Row>[]): number[] {
-  return columns.map((column) => column.minWidth ?? widthOf(column.title));
-}
-
 /** Lowers the widest columns to a common width until the line fits, first down to their minimums, then below. */
-function fitted(natural: readonly number[], minimums: readonly number[], columns: number): number[] {
+function fitted(
+  measured: ReadonlyArray<{ readonly natural: number; readonly least: number }>,
+  columns: number,
+): readonly number[] {
+  const natural = measured.map((column) => column.natural);
   const room = columns - GAP.length * (natural.length - 1);
-  for (const floor of [minimums, natural.map(() => 1)]) {
+  for (const floor of [measured.map(({ least }) => least), natural.map(() => 1)]) {
     for (let cap = Math.min(Math.max(...natural), room); cap > 0; cap -= 1) {
       const widths = natural.map((width, index) => Math.min(width, Math.max(cap, floor[index] ?? 0)));
       if (widths.reduce((sum, width) => sum + width, 0) <= room) {

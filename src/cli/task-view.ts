@@ -2,6 +2,7 @@ import { localTimezone } from '../config/local-zone.ts';
 import { type Decision, decide, earliestOf, nextSlotOf } from '../core/due.ts';
 import type { Fault } from '../core/errors.ts';
 import { floorToMinute, type Instant, MINUTE_MS } from '../core/instants.ts';
+import { faultOfName } from '../core/names.ts';
 import type { Schedule } from '../core/schedule/schedule.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, runsOn, type Task, type TaskRecord } from '../core/task.ts';
@@ -254,9 +255,10 @@ function isDue(decision: Decision): boolean {
   }
 }
 
-/** True when the task counts on the node, or on none at all, which somebody has to see. */
+/** True when the task counts on the node, on none at all, or on one that cannot be: somebody has to see that. */
 export function concernsNode({ record }: StoredTask, node: string): boolean {
   const { nodes } = record.fields;
   const named = Array.isArray(nodes) ? nodes.map(String) : [];
-  return named.length === 0 || runsOn(named, node);
+  const isAtFault = named.length === 0 || named.some((name) => faultOfName(name) !== undefined);
+  return isAtFault || runsOn(named, node);
 }

@@ -78,7 +78,7 @@ function isDescribed(file: LookedUpFile): file is DescribedFile {
 // Each is a process of its own.
 const DESCRIBED_AT_ONCE = 4;
 
-async function describeUnknown(
+function describeUnknown(
   { inspector, cache }: ForeignSources,
   files: readonly LookedUpFile[],
 ): Promise<readonly DescribedFile[]> {

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex';
 import { type Instant, toText } from '../core/instants.ts';
+import { normalizeName } from '../core/names.ts';
 import type { RunStatus } from '../core/state.ts';
 import type { Row } from './driver.ts';
 import { withKnex } from './knex.ts';
@@ -7,7 +8,7 @@ import { instantOf, numberOf, RUN_COLUMNS, type Run, runOf, textOf } from './row
 
 /** Which rows of the ledger are wanted. What is undefined, and an empty list, does not restrict. */
 export type RunFilter = {
-  /** A name: of a task, whatever its runs were called then, or of one that was removed. */
+  /** A name as it was typed: of a task, whatever its runs were called then, or of one that was removed. */
   readonly task?: string | undefined;
   readonly node?: string | undefined;
   readonly statuses: readonly RunStatus[];
@@ -21,37 +22,59 @@ export type RunFilter = {
 export function listRuns(path: string, filter: RunFilter): Promise<readonly Run[]> {
   return withKnex(path, async (knex) => {
     const query = runs(knex).orderBy('id', 'desc').limit(filter.limit);
-    const { task, node, statuses, since, until } = filter;
-    if (task !== undefined) {
-      query.where((either) =>
-        either
-          .where('task_name', task)
-          .orWhereIn('task_id', knex('periodic_task').where({ name: task }).select('id')),
-      );
+    if (filter.task !== undefined) {
+      const known = await taskKnownAs(knex, filter.task);
+      if (known === undefined) {
+        return [];
+      }
+      query.where((either) => either.where('task_name', known.name).orWhere('task_id', known.id));
     }
-    if (node !== undefined) {
-      query.where({ node });
-    }
-    if (statuses.length > 0) {
-      query.whereIn('status', [...statuses]);
-    }
-    if (since !== undefined) {
-      query.where('created_at', '>=', toText(since));
-    }
-    if (until !== undefined) {
-      query.where('created_at', '<=', toText(until));
-    }
+    restrict(query, filter);
     const rows: readonly Row[] = await query;
     return rows.map(runOf);
   });
 }
 
-/** The names of all tasks, those included that only the ledger remembers. */
+function restrict(query: Knex.QueryBuilder, { node, statuses, since, until }: RunFilter): void {
+  if (node !== undefined) {
+    query.where({ node });
+  }
+  if (statuses.length > 0) {
+    query.whereIn('status', [...statuses]);
+  }
+  if (since !== undefined) {
+    query.where('created_at', '>=', toText(since));
+  }
+  if (until !== undefined) {
+    query.where('created_at', '<=', toText(until));
+  }
+}
+
+/** The ids of the failed runs whose next attempt is still pending. */
+export function runsToRetry(path: string): Promise<ReadonlySet<number>> {
+  return withKnex(path, async (knex) => {
+    const rows: readonly Row[] = await knex('periodic_task_state as s')
+      .join('periodic_run as r', (on) =>
+        on
+          .on('r.task_id', 's.task_id')
+          .andOn('r.scope_key', 's.scope_key')
+          .andOn('r.slot', 's.handled_slot')
+          .andOn('r.attempt', 's.attempt'),
+      )
+      .whereNotNull('s.retry_at')
+      .where('r.reason', 'retry')
+      .select('r.id');
+    return new Set(rows.map((row) => numberOf(row['id'])));
+  });
+}
+
+/** The names of all tasks, those included that only their changes or the ledger remember. */
 export function knownTaskNames(path: string): Promise<readonly string[]> {
   return withKnex(path, async (knex) => {
     const rows: readonly Row[] = await knex('periodic_task')
       .select('name')
-      .union(knex('periodic_run').select('task_name'));
+      .union(knex('periodic_run').select('task_name'))
+      .union(knex('periodic_audit').whereNotNull('task_name').select('task_name'));
     return rows.map((row) => String(row['name'])).sort();
   });
 }
@@ -170,24 +193,41 @@ export function listAudit(path: string, taskId: number): Promise<readonly AuditE
   });
 }
 
-/** The id of the last task that had this name, from its definition, its changes or its runs. */
+/** The id of the last task that had this name, as it was typed, from its definition, its changes or its runs. */
 export function lastTaskId(path: string, name: string): Promise<number | undefined> {
-  return withKnex(path, async (knex) => {
-    const row: Row | undefined = await knex('periodic_task').where({ name }).first('id');
-    if (row !== undefined) {
-      return numberOf(row['id']);
+  return withKnex(path, async (knex) => (await taskKnownAs(knex, name))?.id);
+}
+
+/** The task that a typed name means: in its normal form if any is known by that, else by the exact text. */
+async function taskKnownAs(
+  knex: Knex,
+  typed: string,
+): Promise<{ readonly name: string; readonly id: number } | undefined> {
+  for (const name of [normalizeName(typed), typed]) {
+    const id = await lastIdOf(knex, name);
+    if (id !== undefined) {
+      return { name, id };
     }
-    const changed: Row | undefined = await knex('periodic_audit')
+  }
+  return undefined;
+}
+
+async function lastIdOf(knex: Knex, name: string): Promise<number | undefined> {
+  const present: Row | undefined = await knex('periodic_task').where({ name }).first('id');
+  if (present !== undefined) {
+    return numberOf(present['id']);
+  }
+  for (const table of ['periodic_audit', 'periodic_run']) {
+    const newest: Row | undefined = await knex(table)
       .where('task_name', name)
-      .max({ id: 'task_id' })
-      .first();
-    const ran: Row | undefined = await knex('periodic_run')
-      .where('task_name', name)
-      .max({ id: 'task_id' })
-      .first();
-    const id = Math.max(numberOf(changed?.['id']), numberOf(ran?.['id']));
-    return id === 0 ? undefined : id;
-  });
+      .whereNotNull('task_id')
+      .orderBy('id', 'desc')
+      .first('task_id');
+    if (newest !== undefined) {
+      return numberOf(newest['task_id']);
+    }
+  }
+  return undefined;
 }
 
 function runs(knex: Knex): Knex.QueryBuilder {

@@ -21,13 +21,14 @@ const COMPARED_NAMES = 1_000;
 /** How many names a message lists. */
 const LISTED_NAMES = 10;
 
-/** Reads the tasks with their nodes, tags and states: all, or those with the names given. */
+/** Reads the tasks with their nodes, tags and states: all, or those with the names given, as they were typed. */
 export async function readTasks(
   knex: Knex,
   names: readonly string[] | undefined,
 ): Promise<readonly StoredTask[]> {
+  const stored = names === undefined ? undefined : await storedNames(knex, names);
   const rows: readonly Row[] = await knex('periodic_task')
-    .modify((query) => (names === undefined ? query : query.whereIn('name', [...names])))
+    .modify((query) => (stored === undefined ? query : query.whereIn('name', [...stored])))
     .orderBy(['ordering', 'id']);
   const ids = names === undefined ? undefined : rows.map((row) => Number(row['id']));
   const nodes = groupByTask(await partRows(knex, { table: 'periodic_task_node', order: 'node', ids }));
@@ -48,13 +49,25 @@ export async function readTasks(
   });
 }
 
+/** Typed names as tasks have them: the normal form, or the exact text where plain SQL stored only that. */
+async function storedNames(knex: Knex, typed: readonly string[]): Promise<readonly string[]> {
+  const rows: readonly Row[] = await knex('periodic_task')
+    .whereIn('name', [...typed, ...typed.map(normalizeName)])
+    .select('name');
+  const stored = new Set(rows.map((row) => String(row['name'])));
+  return typed.map((name) => {
+    const normal = normalizeName(name);
+    return stored.has(name) && !stored.has(normal) ? name : normal;
+  });
+}
+
 /**
  * Reads one task.
  *
  * @throws NotFoundError that names the task that was most likely meant
  */
 export async function readTask(knex: Knex, name: string): Promise<StoredTask> {
-  const [stored] = await readTasks(knex, [normalizeName(name)]);
+  const [stored] = await readTasks(knex, [name]);
   if (stored === undefined) {
     throw await unknownTask(knex, name);
   }

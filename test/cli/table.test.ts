@@ -79,6 +79,31 @@ describe('a table', () => {
     );
   });
 
+  describe('with short values and columns that may be left out', () => {
+    const columns = [
+      { title: 'ID', value: (row: Row) => String(row.id), worth: 2 },
+      { title: 'NAME', value: (row: Row) => row.name, minWidth: 6 },
+      { title: 'NOTE', value: (row: Row) => row.note, shortValue: () => 'soon', minWidth: 10 },
+      { title: 'MORE', value: () => 'abcdefgh', worth: 1 },
+    ];
+
+    test.each([
+      [32, '1   backup  1234567890  abcdefgh'],
+      [31, '1   backup  1234567890  abcdefg…'],
+      [28, '1   backup  1234567890  abc…'],
+      [27, '1   backup  soon  abcdefgh'],
+      [22, '1   backup  soon  abc…'],
+      [21, '1   backup  soon'],
+      [16, '1   backup  soon'],
+      [15, 'backup  soon'],
+      [11, 'back…  soon'],
+    ])('keeps to %i cells as %j', (width, expected) => {
+      const rows = [{ id: 1, name: 'backup', note: '1234567890' }];
+      const line = renderTable(columns, rows, { columns: width, paint: plain }).split('\n')[1];
+      expect(line).toBe(expected);
+    });
+  });
+
   test('counts two cells for wide characters', () => {
     expect(
       table([

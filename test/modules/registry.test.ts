@@ -106,20 +106,23 @@ test('a module of a folder is found by its id', async () => {
   });
 });
 
-test('an unknown module is answered with those that are known', async () => {
+test('an unknown module is answered with the one that was probably meant', async () => {
   const { registry } = worldWith({ 'one.mjs': moduleText('rotate_logs') });
   expect(await registry.resolve('rotate_log')).toEqual({
     kind: 'fault',
     id: 'rotate_log',
     message:
-      'expected a known module (command, rotate_logs, tidy), got "rotate_log" (did you mean rotate_logs?)',
+      'expected a known module, got "rotate_log" (did you mean rotate_logs?); see "periodic-cron modules"',
   });
 });
 
-test('an unknown module is answered with the files that may hold it but could not be read', async () => {
-  const { registry, modules } = worldWith({ 'broken.mjs': 'export const a = ;\n' });
+test('an unknown module is answered with the file of its name that could not be read', async () => {
+  const { registry, modules } = worldWith({ 'my-own.mjs': 'export const a = ;\n' });
+  expect(await registry.resolve('my_own')).toMatchObject({
+    message: `expected a known module, got "my_own"; ${modules}/my-own.mjs: does not load: SyntaxError: Unexpected token ';' (line 1)`,
+  });
   expect(await registry.resolve('mine')).toMatchObject({
-    message: `expected a known module (command, tidy), got "mine"; not readable: ${modules}/broken.mjs: does not load: SyntaxError: Unexpected token ';' (line 1)`,
+    message: 'expected a known module, got "mine"; see "periodic-cron modules"',
   });
 });
 

@@ -111,6 +111,18 @@ describe('tasks', () => {
   });
 });
 
+test('a task is found by a name with spaces around it, and by its exact name where only that is stored', async () => {
+  const shell = await openSqlShell(CLOCK);
+  await addTask(shell.path, definition(), 'ann');
+  expect((await findTask(shell.path, ' backup ')).record.fields.name).toBe('backup');
+  shell.run("UPDATE periodic_task SET name = ' backup ' WHERE name = 'backup'");
+  expect((await findTask(shell.path, ' backup ')).record.fields.name).toBe(' backup ');
+  expect((await listTasks(shell.path, [' backup '])).map(({ record }) => record.fields.name)).toEqual([
+    ' backup ',
+  ]);
+  await expect(findTask(shell.path, 'backup')).rejects.toThrow('there is no task "backup"');
+});
+
 describe('a changed task', () => {
   test('takes the fields that are given, and its states are marked', async () => {
     const shell = await openSqlShell(CLOCK);

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../core/errors.ts';
 import { type Instant, toShortText } from '../../core/instants.ts';
-import { normalizeName } from '../../core/names.ts';
 import { ALL_NODES } from '../../core/task.ts';
 import type { TickRow } from '../../store/health.ts';
 import type { ActionOf } from '../command-list.ts';
@@ -39,7 +38,7 @@ function explain(context: Context, task: string, { at, node }: Flags): Promise<n
   return withSession(context, { node, readOnly: true }, async (session) => {
     const now = session.clock();
     const question = {
-      name: normalizeName(task),
+      name: task,
       at: at === undefined ? now : instantOfPast(at, now),
       now,
       isNow: at === undefined,

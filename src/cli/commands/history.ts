@@ -4,7 +4,7 @@ import { UsageError } from '../../core/errors.ts';
 import type { Instant } from '../../core/instants.ts';
 import { normalizeName } from '../../core/names.ts';
 import { RUN_STATUSES, type RunStatus } from '../../core/state.ts';
-import { knownTaskNames, listRuns, type RunFilter } from '../../store/history.ts';
+import { knownTaskNames, listRuns, type RunFilter, runsToRetry } from '../../store/history.ts';
 import type { Run } from '../../store/rows.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
@@ -17,7 +17,7 @@ import { collected, pastValue, requireOrder } from '../time-flags.ts';
 import { instantText } from '../times.ts';
 import { countValue } from '../values.ts';
 
-const DEFAULT_LIMIT = '50';
+const DEFAULT_LIMIT = 50;
 const MOST_ROWS = 1_000_000;
 
 export function define(command: Command, actionOf: ActionOf): void {
@@ -28,22 +28,21 @@ export function define(command: Command, actionOf: ActionOf): void {
     .option(
       '--status <STATUS>',
       `only with this status; may be repeated (${RUN_STATUSES.join(', ')})`,
-      collected,
-      [],
+      (value: string, before: readonly string[] | undefined) => collected(value, before ?? []),
     )
     .option('--since <T>', 'only from this instant on, or from so long ago, such as 2h')
     .option('--until <T>', 'only up to this instant, or up to so long ago')
-    .option('--limit <N>', 'print at most the newest N', DEFAULT_LIMIT)
+    .option('--limit <N>', `print at most the newest N, ${DEFAULT_LIMIT} if not given`)
     .option('--reverse', 'print the oldest of them first')
     .action(actionOf(showHistory));
 }
 
 type Flags = {
   readonly node?: string;
-  readonly status: readonly string[];
+  readonly status?: readonly string[];
   readonly since?: string;
   readonly until?: string;
-  readonly limit: string;
+  readonly limit?: string;
   readonly reverse?: boolean;
 };
 
@@ -52,7 +51,7 @@ function showHistory(context: Context, task: string | undefined, flags: Flags): 
     const filter = filterOf(task, flags, clock());
     const newest = await listRuns(store.path, filter);
     const runs = flags.reverse === true ? newest.toReversed() : newest;
-    print(context.output, runs);
+    print(context.output, runs, await runsToRetry(store.path));
     if (runs.length > 0) {
       return EXIT.ok;
     }
@@ -66,12 +65,15 @@ function filterOf(task: string | undefined, flags: Flags, now: Instant): RunFilt
   const until = flags.until === undefined ? undefined : pastValue('--until', flags.until, now);
   requireOrder(since, until, '--since and --until');
   return {
-    task: task === undefined ? undefined : normalizeName(task),
+    task,
     node: flags.node === undefined ? undefined : normalizeName(flags.node),
-    statuses: flags.status.map(statusValue),
+    statuses: (flags.status ?? []).map(statusValue),
     since,
     until,
-    limit: countValue('--limit', flags.limit, { min: 1, max: MOST_ROWS }),
+    limit:
+      flags.limit === undefined
+        ? DEFAULT_LIMIT
+        : countValue('--limit', flags.limit, { min: 1, max: MOST_ROWS }),
   };
 }
 
@@ -85,25 +87,43 @@ function statusValue(word: string): RunStatus {
   return status;
 }
 
-function print(output: Output, runs: readonly Run[]): void {
+function print(output: Output, runs: readonly Run[], toRetry: ReadonlySet<number>): void {
   if (output.isJson) {
     output.document({ runs: runs.map(runJson) });
   } else if (runs.length > 0) {
-    output.table(COLUMNS, runs);
+    output.table(columnsWith(toRetry), runs);
   }
 }
 
-const COLUMNS: readonly Column<Run>[] = [
-  { title: 'RUN', value: ({ id }) => String(id), align: 'right' },
-  { title: 'TASK', value: ({ taskName }) => taskName, minWidth: 8 },
-  { title: 'NODE', value: ({ node }) => node },
-  { title: 'SLOT', value: slotText, minWidth: 20 },
-  { title: 'TRY', value: ({ attempt }) => String(attempt), align: 'right' },
-  { title: 'STATUS', value: ({ status }) => status, minWidth: 9, color: ({ status }) => statusColor(status) },
-  { title: 'STARTED', value: startedText, minWidth: 20 },
-  { title: 'TOOK', value: tookText, align: 'right' },
-  { title: 'WHY', value: whyText, minWidth: 10 },
-];
+function columnsWith(toRetry: ReadonlySet<number>): readonly Column<Run>[] {
+  return [
+    { title: 'RUN', value: ({ id }) => String(id), align: 'right' },
+    { title: 'TASK', value: ({ taskName }) => taskName, minWidth: 12 },
+    { title: 'NODE', value: ({ node }) => node, worth: 1 },
+    { title: 'SLOT', value: slotText, shortValue: (run) => shortened(slotText(run)), minWidth: 20 },
+    { title: 'TRY', value: ({ attempt }) => String(attempt), align: 'right', worth: 2 },
+    {
+      title: 'STATUS',
+      value: ({ status }) => status,
+      minWidth: 9,
+      color: ({ status }) => statusColor(status),
+    },
+    {
+      title: 'STARTED',
+      value: startedText,
+      shortValue: (run) => shortened(startedText(run)),
+      minWidth: 20,
+      worth: 4,
+    },
+    { title: 'TOOK', value: tookText, align: 'right', worth: 3 },
+    { title: 'WHY', value: (run) => whyText(run, toRetry.has(run.id)), minWidth: 10 },
+  ];
+}
+
+/** Instants without their year and seconds: `11-21 00:50Z`. */
+function shortened(text: string): string {
+  return text.replaceAll(/\b\d{4}-(?=\d\d-)/g, '').replaceAll(/(\d\d:\d\d):\d\d/g, '$1');
+}
 
 function startedText({ startedAt }: Run): string {
   return startedAt === null ? '-' : instantText(startedAt);
@@ -113,17 +133,33 @@ function tookText({ durationMs }: Run): string {
   return durationMs === null ? '-' : elapsedText(durationMs);
 }
 
-function whyText({ reason, message, lateResult }: Run): string {
+function whyText({ reason, message, lateResult }: Run, isRetried: boolean): string {
+  const next = nextAttemptText(reason, isRetried);
   return [
-    message ?? reason ?? '',
-    ...(reason === 'retry' ? ['another attempt follows'] : []),
+    message ?? (next === undefined ? reason : null) ?? '',
+    ...(next === undefined ? [] : [next]),
     ...(lateResult === null ? [] : ['a late result is kept beside it']),
   ]
     .filter((part) => part !== '')
     .join('; ');
 }
 
-function nothingText({ task, ...others }: RunFilter, names: readonly string[]): string {
+/** What became of the attempt that was to follow a failed run; undefined if there is nothing to tell. */
+function nextAttemptText(reason: string | null, isRetried: boolean): string | undefined {
+  switch (reason) {
+    case 'retry':
+      return isRetried ? 'another attempt follows' : undefined;
+    case 'superseded':
+      return 'its next attempt was superseded by a newer slot';
+    case 'dropped':
+      return 'its next attempt was dropped';
+    default:
+      return undefined;
+  }
+}
+
+function nothingText({ task: typed, ...others }: RunFilter, names: readonly string[]): string {
+  const task = typed === undefined || names.includes(typed) ? typed : normalizeName(typed);
   if (task !== undefined && !names.includes(task)) {
     return `there is no task ${JSON.stringify(task)}, and the ledger remembers none of that name${didYouMean(task, names)}`;
   }

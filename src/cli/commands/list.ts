@@ -93,18 +93,36 @@ function columnsAt(now: Instant): readonly Column<TaskView>[] {
     {
       title: 'ACTIVE',
       value: ({ record }) => fieldText('active', record.fields.active),
+      worth: 6,
       color: dimIfInactive,
     },
-    { title: 'ID', value: ({ record }) => String(record.id), align: 'right' },
-    { title: 'NAME', value: ({ record }) => nameOf(record), minWidth: 12 },
-    { title: 'SCHEDULE', value: ({ record }) => scheduleText(record) },
-    { title: 'MODULE', value: ({ record }) => String(record.fields.module) },
-    { title: 'NODES', value: ({ record }) => fieldText('nodes', nodesOf(record)) },
-    { title: 'ORDER', value: ({ record }) => String(record.fields.ordering), align: 'right' },
-    { title: 'LAST RUN', value: ({ lastRun }) => lastRunText(lastRun, now), color: colorOfLastRun },
-    { title: 'NEXT RUN', value: (view) => standingText(view, now), minWidth: 17, color: colorOfStanding },
-    { title: 'OPTIONS', value: ({ record }) => optionsText(record) },
+    { title: 'ID', value: ({ record }) => String(record.id), align: 'right', worth: 5 },
+    { title: 'NAME', value: ({ record }) => nameOf(record), minWidth: 20 },
+    { title: 'SCHEDULE', value: ({ record }) => scheduleText(record), minWidth: 15 },
+    { title: 'MODULE', value: ({ record }) => String(record.fields.module), minWidth: 10, worth: 4 },
+    { title: 'NODES', value: ({ record }) => fieldText('nodes', nodesOf(record)), minWidth: 8, worth: 3 },
+    { title: 'ORDER', value: ({ record }) => String(record.fields.ordering), align: 'right', worth: 2 },
+    {
+      title: 'LAST RUN',
+      value: ({ lastRun }) => lastRunText(lastRun, now),
+      minWidth: 19,
+      color: colorOfLastRun,
+    },
+    {
+      title: 'NEXT RUN',
+      value: (view) => standingText(view, now),
+      shortValue: (view) => shortStandingText(view, now),
+      minWidth: 28,
+      color: colorOfStanding,
+    },
+    { title: 'OPTIONS', value: ({ record }) => optionsText(record), minWidth: 12, worth: 1 },
   ];
+}
+
+/** The column that tells whether a task is active may be missing beside it. */
+function shortStandingText(view: TaskView, now: Instant): string {
+  const text = standingText(view, now, relativeTime);
+  return text === '-' ? 'inactive' : text;
 }
 
 function dimIfInactive({ record }: TaskView): Color | undefined {

@@ -75,7 +75,7 @@ async function recordsWanted(
   { task, tags }: ManualFlags,
 ): Promise<readonly TaskRecord[]> {
   if (task !== undefined) {
-    const names = new Set(task.map(normalizeName));
+    const names = new Set(task);
     for (const name of names) {
       await findTask(path, name);
     }

@@ -2,7 +2,6 @@ import { localTimezone } from '../../config/local-zone.ts';
 import { decide } from '../../core/due.ts';
 import { type Fault, faultText } from '../../core/errors.ts';
 import { floorToMinute, type Instant } from '../../core/instants.ts';
-import { normalizeName } from '../../core/names.ts';
 import type { Schedule } from '../../core/schedule/schedule.ts';
 import type { TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, runsOn, type Task, type TaskRecord } from '../../core/task.ts';
@@ -29,17 +28,17 @@ export function answersOfTasks(
   question: Question,
 ): Promise<readonly Answer[]> {
   return withSession(context, { node, readOnly: true }, async (session) => {
-    const stored = await findTasks(session.store.path, names.map(normalizeName));
+    const stored = await findTasks(session.store.path, names);
     const viewpoint = await viewpointOf(context, session);
     return Promise.all(stored.map((task) => answerOf(task, viewpoint, question)));
   });
 }
 
 async function findTasks(path: string, names: readonly string[]): Promise<readonly StoredTask[]> {
-  const stored = await listTasks(path, names);
-  const found = stored.map(({ record }) => nameOf(record));
-  const missing = names.filter((name) => !found.includes(name));
-  return [...stored, ...(await Promise.all(missing.map((name) => findTask(path, name))))];
+  for (const name of names) {
+    await findTask(path, name);
+  }
+  return listTasks(path, names);
 }
 
 /** From where tasks are looked at. */

@@ -109,7 +109,7 @@ describe('add', () => {
         'retry_limit: expected a whole number from 0 to 1000, got 5000',
         'overlap: expected forbid, skip, allow, got "maybe"',
         'schedule: expected 5 cron fields, got 4: "0 2 * *" (at character 1)',
-        'module: expected a known module (command, prune_history), got "comand" (did you mean command?)',
+        'module: expected a known module, got "comand" (did you mean command?); see "periodic-cron modules"',
       ].join('; ')}\n`,
     });
     expect(taskRow(world, 'backup')).toBeUndefined();

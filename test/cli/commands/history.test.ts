@@ -75,7 +75,7 @@ describe('history', () => {
       'RUN  TASK    NODE   SLOT                                              TRY  STATUS     STARTED                TOOK  WHY',
       '  5  mirror  alpha  -                                                   1  failed     -                         -  invalid',
       '  4  mirror  alpha  by hand                                             1  running    2026-11-21 00:50:00Z      -',
-      '  3  backup  alpha  2026-11-21 00:50:00Z                                2  failed     2026-11-21 00:50:00Z   3m5s  exited with status 3; another attempt follows',
+      '  3  backup  alpha  2026-11-21 00:50:00Z                                2  failed     2026-11-21 00:50:00Z   3m5s  exited with status 3',
       '  2  backup  alpha  2026-11-20 23:50:00…2026-11-21 00:50:00Z ×10000+    1  skipped    -                         -  too late: more than 1m after the slot',
       '  1  backup  alpha  2026-11-21 00:10:00…00:40:00Z ×4                    1  succeeded  2026-11-21 00:41:00Z  1.2 s',
       '',
@@ -125,6 +125,90 @@ describe('history', () => {
     expect(await idsOf(world, 'mirror')).toEqual([3]);
     expect(await idsOf(world, 'archive')).toEqual([4, 2, 1]);
     expect(await idsOf(world, 'backup')).toEqual([4, 2, 1]);
+  });
+
+  test('knows the runs of a task that was renamed and then removed under both names', async () => {
+    const world = await openRuns();
+    await world.call('set', 'backup', '--name', 'archive');
+    await world.call('remove', 'archive');
+    expect(await idsOf(world, 'archive')).toEqual([4, 2, 1]);
+    expect(await idsOf(world, 'backup')).toEqual([4, 2, 1]);
+    expect((await world.call('history', 'archive', '--status', 'lost')).err).toBe(
+      'periodic-cron: the ledger holds nothing of task "archive" that matches\n',
+    );
+  });
+
+  test('finds a task by the exact name that plain SQL gave it', async () => {
+    const world = await openRuns();
+    world.sql("UPDATE periodic_task SET name = ' backup ' WHERE name = 'mirror'");
+    expect(await idsOf(world, ' backup ')).toEqual([4, 2, 1]);
+    world.sql("UPDATE periodic_task SET name = ' mirror ' WHERE name = ' backup '");
+    world.sql('DELETE FROM periodic_audit');
+    world.sql("UPDATE periodic_run SET task_name = ' mirror ' WHERE id = 3");
+    expect(await idsOf(world, ' mirror ')).toEqual([3]);
+  });
+
+  test.each([
+    ['retry', 'failed', 'exited with status 3; another attempt follows'],
+    ['superseded', 'failed', 'exited with status 3; its next attempt was superseded by a newer slot'],
+    ['dropped', 'failed', 'exited with status 3; its next attempt was dropped'],
+  ])(
+    'tells of a failed run with the reason %s what became of its next attempt',
+    async (reason, status, why) => {
+      const world = await openTasks();
+      const slot = '2026-11-21T00:50:00.000Z';
+      insertRun(world, 'backup', { slot, slot_count: 1, status, reason, message: 'exited with status 3' });
+      world.sql(
+        "UPDATE periodic_task_state SET handled_slot = ?, attempt = 1, retry_at = '2026-11-21T00:56:00.000Z'",
+        slot,
+      );
+      expect((await world.call('history')).out).toContain(`  ${why}\n`);
+    },
+  );
+
+  test.each([
+    ['was taken', "attempt = 2, retry_at = '2026-11-21T00:58:00.000Z'"],
+    ['is no longer pending', 'attempt = 1, retry_at = NULL'],
+    ['would be of another slot', "attempt = 1, handled_slot = '2026-11-21T00:55:00.000Z'"],
+  ])('announces no next attempt when it %s', async (_case, change) => {
+    const world = await openTasks();
+    const slot = '2026-11-21T00:50:00.000Z';
+    insertRun(world, 'backup', { slot, slot_count: 1, status: 'failed', reason: 'retry', message: 'bad' });
+    world.sql("UPDATE periodic_task_state SET handled_slot = ?, retry_at = '2026-11-21T00:56:00.000Z'", slot);
+    world.sql(`UPDATE periodic_task_state SET ${change}`);
+    expect((await world.call('history')).out).toContain('  bad\n');
+  });
+
+  test.each([
+    [80, ['?']],
+    [60, ['?']],
+  ])('keeps what matters on a terminal of %i columns', async (columns, lines) => {
+    const world = await openTasks();
+    const slot = '2026-11-21T00:50:00.000Z';
+    insertRun(world, 'backup', {
+      slot_first: '2026-11-21T00:10:00.000Z',
+      slot,
+      slot_count: 4,
+      started_at: slot,
+      duration_ms: 1250,
+    });
+    insertRun(world, 'backup', {
+      slot_first: '2026-11-21T00:55:00.000Z',
+      slot: '2026-11-21T00:55:00.000Z',
+      slot_count: 1,
+      started_at: slot,
+      duration_ms: 185_000,
+      status: 'failed',
+      message: 'exited with status 3',
+    });
+    const { out } = await world.callAs({ stdoutIsTerminal: true, columns, env: { TERM: 'dumb' } }, 'history');
+    expect(out.trimEnd().split('\n')).toEqual(lines);
+  });
+
+  test('says its defaults in words', async () => {
+    const { out } = await openWorld().call('history', '--help');
+    expect(out).toContain('50 if not given');
+    expect(out).not.toContain('default:');
   });
 
   test('prints a whole row as JSON', async () => {

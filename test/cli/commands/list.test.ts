@@ -43,15 +43,25 @@ describe('list', () => {
     expect((await world.call('list')).out).toContain('node "alpha" ticked 2 min ago');
   });
 
-  test('fits the terminal', async () => {
+  test.each([
+    [100, ['?']],
+    [80, ['?']],
+    [60, ['?']],
+  ])('keeps what matters on a terminal of %i columns', async (columns, lines) => {
     const world = await worldWithTask();
-    const { out } = await world.callAs(
-      { stdoutIsTerminal: true, columns: 80, env: { TERM: 'dumb', HOME: '/' } },
-      'list',
-    );
-    const [titles, row] = out.split('\n');
-    expect([titles?.length, row?.length].every((length) => (length ?? 0) <= 80)).toBe(true);
-    expect(row).toContain('…');
+    await world.call('add', 'a name of 20 letters', ...COMMAND, '--cron', '30 2 * * *', '--timezone', 'UTC');
+    await world.call('add', 'off', ...COMMAND, '--cron', '*/5 * * * *', '--inactive');
+    world.count('a name of 20 letters', '2026-11-21T00:50:00.000Z');
+    insertRun(world, 'backup', { status: 'timed_out', ended_at: '2026-11-21T00:52:10.000Z' });
+    const { out } = await world.callAs({ stdoutIsTerminal: true, columns, env: { TERM: 'dumb' } }, 'list');
+    expect(out.split('\n').slice(0, 4)).toEqual(lines);
+  });
+
+  test('shows a task whose only node has a name that cannot be, on every node', async () => {
+    const world = await worldWithTask();
+    world.sql("UPDATE periodic_task_node SET node = ' vm '");
+    expect(await namesIn(world)).toEqual(['backup']);
+    expect(await namesIn(world, '-n', 'beta')).toEqual(['backup']);
   });
 
   test('shows the tasks of this node, active or not, and those of no node', async () => {
@@ -150,7 +160,7 @@ describe('a listed task', () => {
     const world = await worldWithTask();
     world.sql("UPDATE periodic_task SET module = 'comand'");
     expect((await world.call('list')).out).toContain(
-      'task "backup" is invalid: module: expected a known module (command, prune_history), got "comand" (did you mean command?)',
+      'task "backup" is invalid: module: expected a known module, got "comand" (did you mean command?); see "periodic-cron modules"',
     );
   });
 

@@ -315,7 +315,7 @@ describe('next of a task', () => {
     [
       'has no module',
       "module = 'gone'",
-      'invalid: module: expected a known module (command, prune_history), got "gone"',
+      'invalid: module: expected a known module, got "gone"; see "periodic-cron modules"',
     ],
   ])('that %s never starts, and says why', async (_title, change, remark) => {
     const world = await worldWith('--cron', '@daily');

@@ -176,7 +176,7 @@ describe('enable and disable', () => {
     const { exitCode, err } = await world.call('enable', 'backup');
     expect(exitCode).toBe(2);
     expect(err).toContain(
-      'task "backup": module: expected a known module (command, prune_history), got "gone"',
+      'task "backup": module: expected a known module, got "gone"; see "periodic-cron modules"',
     );
     expect(fieldsOf(world)).toMatchObject({ active: 0 });
   });
