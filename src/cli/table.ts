@@ -78,9 +78,9 @@ function columnsShown<Row>(
 function measure<Row>(
   column: Column<Row>,
   rows: readonly Row[],
-  valueOf: (row: Row) => string,
+  textOf: (row: Row) => string,
 ): Measured<Row> {
-  const cells = rows.map((row) => printable(valueOf(row)));
+  const cells = rows.map((row) => printable(textOf(row)));
   const title = widthOf(column.title);
   const natural = cells.reduce((width, cell) => Math.max(width, widthOf(cell)), title);
   return { column, cells, natural, least: Math.min(natural, column.minWidth ?? title) };

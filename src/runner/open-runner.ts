@@ -11,7 +11,7 @@ import type { HistoryService } from '../modules/shipped/prune-history.ts';
 import type { Driver } from '../store/driver.ts';
 import type { OpenedStore } from '../store/open.ts';
 import { packageRoot } from '../store/package-root.ts';
-import type { Clock } from './clock.ts';
+import { type Clock, startClock } from './clock.ts';
 import type { Runner } from './runner.ts';
 import { openSpool } from './spool.ts';
 
@@ -28,7 +28,7 @@ export type RunnerSettings = {
 };
 
 /** How long a foreign file may take to load before it counts as broken. */
-const LOAD_LIMIT_MS = 30_000;
+const LOAD_LIMIT_MS = 10_000;
 
 /** Builds what a call of the program runs tasks with. Loads nothing that only a due task needs. */
 export function openRunner(settings: RunnerSettings): Runner {
@@ -49,7 +49,7 @@ export function openRunner(settings: RunnerSettings): Runner {
     settings: config,
     clock,
     spool: openSpool(spoolFolders(config.stateDirectory), store.schema.databaseId),
-    registry: once(() => openRegistry(config, settings.cwd)),
+    registry: once(() => openRegistry(config, settings.cwd, clock)),
     services: { history: historyService(store.driver, clock) },
     cancel: settings.cancel,
     onEvent: settings.onEvent,
@@ -64,13 +64,17 @@ function historyService(driver: Driver, clock: Clock): HistoryService {
 }
 
 /** The registry of the modules that the configuration names. */
-export async function openRegistry(config: Config, cwd: string): Promise<Registry> {
+export async function openRegistry(
+  config: Config,
+  cwd: string,
+  clock: Clock = startClock(),
+): Promise<Registry> {
   const { createRegistry } = await import('../modules/registry.ts');
   return createRegistry({
     sources: config.modules,
     packageBases: [...(config.file === undefined ? [] : [dirname(config.file)]), cwd, packageRoot()],
     inspector: lazyInspector(config.node),
-    cache: lazyCache(config.stateDirectory),
+    cache: lazyCache(config.stateDirectory, clock),
   });
 }
 
@@ -86,13 +90,13 @@ function lazyInspector(node: string): Inspector {
   };
 }
 
-function lazyCache(stateDirectory: string): DescriptionCache {
+function lazyCache(stateDirectory: string, clock: Clock): DescriptionCache {
   const load = once(async () =>
-    (await import('../modules/description-cache.ts')).createDescriptionCache(stateDirectory),
+    (await import('../modules/description-cache.ts')).createDescriptionCache(stateDirectory, clock),
   );
   return {
     find: async (fileHash) => (await load()).find(fileHash),
-    keep: async (fileHash, modules) => (await load()).keep(fileHash, modules),
+    keep: async (fileHash, description) => (await load()).keep(fileHash, description),
     knowsValid: async (fileHash, id, options) => (await load()).knowsValid(fileHash, id, options),
     keepValid: async (fileHash, id, options) => (await load()).keepValid(fileHash, id, options),
   };

@@ -198,25 +198,27 @@ export function lastTaskId(path: string, name: string): Promise<number | undefin
   return withKnex(path, async (knex) => (await taskKnownAs(knex, name))?.id);
 }
 
-/** The task that a typed name means: in its normal form if any is known by that, else by the exact text. */
-async function taskKnownAs(
-  knex: Knex,
-  typed: string,
-): Promise<{ readonly name: string; readonly id: number } | undefined> {
-  for (const name of [normalizeName(typed), typed]) {
-    const id = await lastIdOf(knex, name);
-    if (id !== undefined) {
-      return { name, id };
+type KnownName = { readonly name: string; readonly id: number };
+
+/** The task that a typed name means: one that is there before one that was, the normal form before the exact text. */
+async function taskKnownAs(knex: Knex, typed: string): Promise<KnownName | undefined> {
+  for (const find of [presentId, pastId]) {
+    for (const name of [normalizeName(typed), typed]) {
+      const id = await find(knex, name);
+      if (id !== undefined) {
+        return { name, id };
+      }
     }
   }
   return undefined;
 }
 
-async function lastIdOf(knex: Knex, name: string): Promise<number | undefined> {
-  const present: Row | undefined = await knex('periodic_task').where({ name }).first('id');
-  if (present !== undefined) {
-    return numberOf(present['id']);
-  }
+async function presentId(knex: Knex, name: string): Promise<number | undefined> {
+  const row: Row | undefined = await knex('periodic_task').where({ name }).first('id');
+  return row === undefined ? undefined : numberOf(row['id']);
+}
+
+async function pastId(knex: Knex, name: string): Promise<number | undefined> {
   for (const table of ['periodic_audit', 'periodic_run']) {
     const newest: Row | undefined = await knex(table)
       .where('task_name', name)

@@ -89,7 +89,7 @@ describe('a table', () => {
 
     test.each([
       [32, '1   backup  1234567890  abcdefgh'],
-      [31, '1   backup  1234567890  abcdefg…'],
+      [31, '1   backup  1234567890  abcdef…'],
       [28, '1   backup  1234567890  abc…'],
       [27, '1   backup  soon  abcdefgh'],
       [22, '1   backup  soon  abc…'],

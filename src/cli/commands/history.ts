@@ -100,7 +100,7 @@ function columnsWith(toRetry: ReadonlySet<number>): readonly Column<Run>[] {
     { title: 'RUN', value: ({ id }) => String(id), align: 'right' },
     { title: 'TASK', value: ({ taskName }) => taskName, minWidth: 12 },
     { title: 'NODE', value: ({ node }) => node, worth: 1 },
-    { title: 'SLOT', value: slotText, shortValue: (run) => shortened(slotText(run)), minWidth: 20 },
+    { title: 'SLOT', value: slotText, shortValue: (run) => shortened(slotText(run)), minWidth: 22 },
     { title: 'TRY', value: ({ attempt }) => String(attempt), align: 'right', worth: 2 },
     {
       title: 'STATUS',

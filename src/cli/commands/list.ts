@@ -98,7 +98,7 @@ function columnsAt(now: Instant): readonly Column<TaskView>[] {
     },
     { title: 'ID', value: ({ record }) => String(record.id), align: 'right', worth: 5 },
     { title: 'NAME', value: ({ record }) => nameOf(record), minWidth: 20 },
-    { title: 'SCHEDULE', value: ({ record }) => scheduleText(record), minWidth: 15 },
+    { title: 'SCHEDULE', value: ({ record }) => scheduleText(record), minWidth: 20 },
     { title: 'MODULE', value: ({ record }) => String(record.fields.module), minWidth: 10, worth: 4 },
     { title: 'NODES', value: ({ record }) => fieldText('nodes', nodesOf(record)), minWidth: 8, worth: 3 },
     { title: 'ORDER', value: ({ record }) => String(record.fields.ordering), align: 'right', worth: 2 },

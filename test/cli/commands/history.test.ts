@@ -180,8 +180,22 @@ describe('history', () => {
   });
 
   test.each([
-    [80, ['?']],
-    [60, ['?']],
+    [
+      80,
+      [
+        'RUN  TASK    SLOT                   STATUS     STARTED        TOOK  WHY',
+        '  2  backup  11-21 00:55Z           failed     11-21 00:50Z   3m5s  exited with…',
+        '  1  backup  11-21 00:10…00:50Z ×4  succeeded  11-21 00:50Z  1.2 s',
+      ],
+    ],
+    [
+      60,
+      [
+        'RUN  TASK    SLOT                   STATUS     WHY',
+        '  2  backup  11-21 00:55Z           failed     exited with …',
+        '  1  backup  11-21 00:10…00:50Z ×4  succeeded',
+      ],
+    ],
   ])('keeps what matters on a terminal of %i columns', async (columns, lines) => {
     const world = await openTasks();
     const slot = '2026-11-21T00:50:00.000Z';

@@ -44,9 +44,33 @@ describe('list', () => {
   });
 
   test.each([
-    [100, ['?']],
-    [80, ['?']],
-    [60, ['?']],
+    [
+      100,
+      [
+        'ACTIVE  ID  NAME                  SCHEDULE               MODULE   LAST RUN             NEXT RUN',
+        'yes      2  backup                every 5m               command  timed out 3 min ago  in 4 min',
+        'yes      3  a name of 20 letters  cron 30 2 * * * (UTC)  command  -                    in 1 h',
+        'no       4  off                   cron */5 * * * *       command  -                    inactive',
+      ],
+    ],
+    [
+      80,
+      [
+        'NAME                  SCHEDULE               LAST RUN             NEXT RUN',
+        'backup                every 5m               timed out 3 min ago  in 4 min',
+        'a name of 20 letters  cron 30 2 * * * (UTC)  -                    in 1 h',
+        'off                   cron */5 * * * *       -                    inactive',
+      ],
+    ],
+    [
+      60,
+      [
+        'NAME             SCHEDULE         LAST RUN         NEXT RUN',
+        'backup           every 5m         timed out 3 mi…  in 4 min',
+        'a name of 20 l…  cron 30 2 * * …  -                in 1 h',
+        'off              cron */5 * * *…  -                inactive',
+      ],
+    ],
   ])('keeps what matters on a terminal of %i columns', async (columns, lines) => {
     const world = await worldWithTask();
     await world.call('add', 'a name of 20 letters', ...COMMAND, '--cron', '30 2 * * *', '--timezone', 'UTC');
