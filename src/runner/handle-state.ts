@@ -1,7 +1,5 @@
 import { type Decision, decide, dueSlots, nextSlotOf, type SlotRange } from '../core/due.ts';
-import { formatDuration } from '../core/durations.ts';
 import { type Fault, faultText, messageOf, PeriodicCronError } from '../core/errors.ts';
-import { toShortText } from '../core/instants.ts';
 import { joinMessages } from '../core/outcome.ts';
 import type { Schedule } from '../core/schedule/schedule.ts';
 import type { TaskState } from '../core/state.ts';
@@ -13,6 +11,7 @@ import type { Run } from '../store/rows.ts';
 import { findRun } from '../store/task-runs.ts';
 import { type Candidate, type DueKey, loadCandidate, UNASSIGNED } from '../store/tick-statements.ts';
 import { type Definition, definitionOf, faultsOfNodes, isStateOf, unexpectedFault } from './definition.ts';
+import { skipText, supersededText, waitText } from './reasons.ts';
 import { reportOfRun } from './run-report.ts';
 import { runAttempt } from './run-task.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
@@ -322,30 +321,4 @@ function fullNotRun({ task }: Valid, running: readonly Run[]): NotRun {
   const names = running.map((run) => `${run.taskName} (run ${run.id})`).join(', ');
   const reason = `max_running reached: ${running.length} tasks run on this node: ${names}`;
   return { task: task.name, reason, nextSlotAt: null, newFault: false };
-}
-
-function supersededText(state: TaskState, attempt: number | undefined): string | null {
-  const slot = state.handledSlot === null ? '' : ` of slot ${toShortText(state.handledSlot)}`;
-  return attempt === undefined ? null : `supersedes attempt ${attempt}${slot}`;
-}
-
-/** Why slots are skipped, for the ledger. */
-export function skipText(task: Task, reason: 'overlap' | 'too_late'): string {
-  return reason === 'overlap'
-    ? 'overlap: the run before was still alive'
-    : `too late: more than ${formatDuration(task.startDeadlineSeconds ?? 0)} after the slot`;
-}
-
-type Waiting = Extract<Decision, { kind: 'waiting' | 'still-running' | 'handled-in-future' }>;
-
-/** Why a state does not run in this tick, in words. */
-export function waitText(decision: Waiting): string {
-  switch (decision.kind) {
-    case 'waiting':
-      return decision.nextAt === null ? 'waits for nothing' : 'not due yet';
-    case 'still-running':
-      return decision.slots === undefined ? 'still running' : 'still running; the slot stays due';
-    case 'handled-in-future':
-      return `handled in the future: its slots are handled until ${toShortText(decision.until)}; "periodic-cron reset" counts from now`;
-  }
 }

@@ -14,7 +14,7 @@ import {
   UNASSIGNED,
 } from '../store/tick-statements.ts';
 import { definitionOf, isStateOf } from './definition.ts';
-import { skipText, waitText } from './handle-state.ts';
+import { skipText, waitText } from './reasons.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
 import type { TickReport } from './tick.ts';
 

@@ -17,7 +17,7 @@ function loadFrom(text?: string) {
   return loadConfig({
     flags: {},
     env: { HOME: '/home/ann' },
-    cwd: '/work',
+    cwd: '/srv',
     uid: 1000,
     hostName: 'alpha',
     readFile: (path) => {

@@ -12,7 +12,7 @@ function load({ files = {}, ...changes }: Changes = {}) {
   return loadConfig({
     flags: {},
     env: { HOME: '/home/ann' },
-    cwd: '/work',
+    cwd: '/srv',
     uid: 1000,
     hostName: 'alpha',
     readFile: (path) => {
@@ -83,26 +83,26 @@ modules:
 
 describe('the configuration file', () => {
   const files = {
-    '/work/flag.yaml': 'max_running: 11',
-    '/work/variable.yaml': 'max_running: 12',
-    '/work/periodic-cron.yaml': 'max_running: 13',
+    '/srv/flag.yaml': 'max_running: 11',
+    '/srv/variable.yaml': 'max_running: 12',
+    '/srv/periodic-cron.yaml': 'max_running: 13',
     '/etc/periodic-cron/config.yaml': 'max_running: 14',
   };
   const env = { HOME: '/home/ann', PERIODIC_CRON_CONFIG: 'variable.yaml' };
 
   test('of the flag wins', async () => {
     expect(await load({ files, env, flags: { config: 'flag.yaml' } })).toMatchObject({
-      file: '/work/flag.yaml',
+      file: '/srv/flag.yaml',
       maxRunning: 11,
     });
   });
 
   test('of the variable comes second', async () => {
-    expect(await load({ files, env })).toMatchObject({ file: '/work/variable.yaml', maxRunning: 12 });
+    expect(await load({ files, env })).toMatchObject({ file: '/srv/variable.yaml', maxRunning: 12 });
   });
 
   test('of the working folder comes third', async () => {
-    expect(await load({ files })).toMatchObject({ file: '/work/periodic-cron.yaml', maxRunning: 13 });
+    expect(await load({ files })).toMatchObject({ file: '/srv/periodic-cron.yaml', maxRunning: 13 });
   });
 
   test('of the system comes last', async () => {
@@ -113,8 +113,8 @@ describe('the configuration file', () => {
   });
 
   test('may be JSON', async () => {
-    expect(await load({ files: { '/work/periodic-cron.json': '{"max_running": 5}' } })).toMatchObject({
-      file: '/work/periodic-cron.json',
+    expect(await load({ files: { '/srv/periodic-cron.json': '{"max_running": 5}' } })).toMatchObject({
+      file: '/srv/periodic-cron.json',
       maxRunning: 5,
     });
   });
@@ -123,7 +123,7 @@ describe('the configuration file', () => {
     [
       'that the flag names must exist',
       { flags: { config: 'no.yaml' } },
-      'flag --config: expected a configuration file, got /work/no.yaml, which does not exist',
+      'flag --config: expected a configuration file, got /srv/no.yaml, which does not exist',
     ],
     [
       'that the variable names must exist',
@@ -137,28 +137,28 @@ describe('the configuration file', () => {
     ],
     [
       'of the working folder must be one',
-      { files: { '/work/periodic-cron.yaml': '', '/work/periodic-cron.json': '{}' } },
-      'expected one configuration file, got /work/periodic-cron.yaml and /work/periodic-cron.json; remove one or name one with --config',
+      { files: { '/srv/periodic-cron.yaml': '', '/srv/periodic-cron.json': '{}' } },
+      'expected one configuration file, got /srv/periodic-cron.yaml and /srv/periodic-cron.json; remove one or name one with --config',
     ],
     [
       'must be YAML',
-      { files: { '/work/periodic-cron.yaml': 'max_running: 4\nmodules: {' } },
-      '/work/periodic-cron.yaml: line 2, column 11: expected YAML: Flow map in block collection must be sufficiently indented and end with a }',
+      { files: { '/srv/periodic-cron.yaml': 'max_running: 4\nmodules: {' } },
+      '/srv/periodic-cron.yaml: line 2, column 11: expected YAML: Flow map in block collection must be sufficiently indented and end with a }',
     ],
     [
       'must be JSON by its name',
-      { files: { '/work/periodic-cron.json': 'max_running: 4' } },
-      '/work/periodic-cron.json: line 1, column 1: expected JSON, got "m"',
+      { files: { '/srv/periodic-cron.json': 'max_running: 4' } },
+      '/srv/periodic-cron.json: line 1, column 1: expected JSON, got "m"',
     ],
     [
       'tells all its faults at once',
-      { files: { '/work/periodic-cron.yaml': 'max_running: none\nnod: alpha' } },
-      '/work/periodic-cron.yaml: max_running: expected a whole number from 1 to 1000, got "none"; nod: unknown key (did you mean node?)',
+      { files: { '/srv/periodic-cron.yaml': 'max_running: none\nnod: alpha' } },
+      '/srv/periodic-cron.yaml: max_running: expected a whole number from 1 to 1000, got "none"; nod: unknown key (did you mean node?)',
     ],
     [
       'must hold keys',
-      { files: { '/work/periodic-cron.yaml': 'just text' } },
-      '/work/periodic-cron.yaml: expected keys with values, got "just text"',
+      { files: { '/srv/periodic-cron.yaml': 'just text' } },
+      '/srv/periodic-cron.yaml: expected keys with values, got "just text"',
     ],
   ] satisfies [string, Changes, string][])('%s', async (_case, changes, message) => {
     await expect(load(changes)).rejects.toThrow(new ConfigError(message));
@@ -198,12 +198,12 @@ describe('the database', () => {
     [
       'of the flag wins, and counts from the working folder',
       { files, env, flags: { database: 'sqlite:flag.sqlite' } },
-      { path: '/work/flag.sqlite', origin: 'flag --database' },
+      { path: '/srv/flag.sqlite', origin: 'flag --database' },
     ],
     [
       'of the variable comes second',
       { files, env },
-      { path: '/work/variable.sqlite', origin: 'PERIODIC_CRON_DATABASE_URL' },
+      { path: '/srv/variable.sqlite', origin: 'PERIODIC_CRON_DATABASE_URL' },
     ],
     [
       'of the file comes third',
