@@ -4,7 +4,7 @@ import type { Fault } from '../core/errors.ts';
 import { floorToMinute, type Instant, MINUTE_MS } from '../core/instants.ts';
 import { faultOfName } from '../core/names.ts';
 import type { Schedule } from '../core/schedule/schedule.ts';
-import type { TaskState } from '../core/state.ts';
+import { newState, type TaskState } from '../core/state.ts';
 import { ALL_NODES, runsOn, type Task, type TaskRecord } from '../core/task.ts';
 import type { Registry } from '../modules/registry.ts';
 import { checkWholly, isStateOf, scheduleOf } from '../runner/definition.ts';
@@ -156,35 +156,8 @@ function statesHere(
     return counting;
   }
   const missing = nodes.filter((name) => states.every(({ scopeKey }) => scopeKey !== name));
-  const seed = unassigned ?? newState(record.id, floorToMinute(now));
+  const seed = unassigned ?? newState(floorToMinute(now), { taskId: record.id });
   return [...counting, ...missing.map((scopeKey) => ({ ...seed, scopeKey }))];
-}
-
-function newState(taskId: number, countedFrom: Instant): TaskState {
-  return {
-    taskId,
-    scopeKey: '',
-    epoch: 0,
-    countedFrom,
-    firstSlot: null,
-    handledSlot: null,
-    repeatableUntil: null,
-    nextSlot: null,
-    earliestStart: 'decide-anew',
-    attempt: 0,
-    firstAttempt: 1,
-    retryAt: null,
-    failures: 0,
-    firstFailureAt: null,
-    fault: null,
-    lastRunToken: null,
-    lastStatus: null,
-    lastStartedAt: null,
-    lastEndedAt: null,
-    terminatedAt: null,
-    terminatedReason: null,
-    moduleState: null,
-  };
 }
 
 function viewState(task: Task, state: TaskState, view: Viewpoint): StateView {

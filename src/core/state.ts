@@ -51,3 +51,35 @@ export type TaskState = {
   readonly terminatedReason: string | null;
   readonly moduleState: JsonValue | null;
 };
+
+/** A state in which nothing has happened yet: it counts from the instant. */
+export function newState(
+  countedFrom: Instant,
+  has: Partial<Pick<TaskState, 'firstSlot' | 'handledSlot' | 'scopeKey' | 'taskId'>> = {},
+): TaskState {
+  return {
+    taskId: 0,
+    scopeKey: '',
+    epoch: 0,
+    countedFrom,
+    firstSlot: null,
+    handledSlot: null,
+    repeatableUntil: null,
+    nextSlot: null,
+    earliestStart: 'decide-anew',
+    attempt: 0,
+    firstAttempt: 1,
+    retryAt: null,
+    failures: 0,
+    firstFailureAt: null,
+    fault: null,
+    lastRunToken: null,
+    lastStatus: null,
+    lastStartedAt: null,
+    lastEndedAt: null,
+    terminatedAt: null,
+    terminatedReason: null,
+    moduleState: null,
+    ...has,
+  };
+}

@@ -39,35 +39,3 @@ function pendingAttempt({ retryAt }: TaskState, from: Instant, nextSlot: Instant
   const isComing = retryAt !== null && retryAt > from && (nextSlot === null || retryAt < nextSlot);
   return isComing ? [retryAt] : [];
 }
-
-/** A state in which nothing has happened yet: it counts from the instant. */
-export function freshState(
-  countedFrom: Instant,
-  has: Partial<Pick<TaskState, 'firstSlot' | 'handledSlot' | 'scopeKey' | 'taskId'>> = {},
-): TaskState {
-  return {
-    taskId: 0,
-    scopeKey: '',
-    epoch: 0,
-    countedFrom,
-    firstSlot: null,
-    handledSlot: null,
-    repeatableUntil: null,
-    nextSlot: null,
-    earliestStart: 'decide-anew',
-    attempt: 0,
-    firstAttempt: 1,
-    retryAt: null,
-    failures: 0,
-    firstFailureAt: null,
-    fault: null,
-    lastRunToken: null,
-    lastStatus: null,
-    lastStartedAt: null,
-    lastEndedAt: null,
-    terminatedAt: null,
-    terminatedReason: null,
-    moduleState: null,
-    ...has,
-  };
-}

@@ -3,7 +3,7 @@ import { decide } from '../../core/due.ts';
 import { type Fault, faultText } from '../../core/errors.ts';
 import { floorToMinute, type Instant } from '../../core/instants.ts';
 import type { Schedule } from '../../core/schedule/schedule.ts';
-import type { TaskState } from '../../core/state.ts';
+import { newState, type TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, runsOn, type Task, type TaskRecord } from '../../core/task.ts';
 import type { Registry } from '../../modules/registry.ts';
 import { checkWholly, hashSeedOf, isStateOf, scheduleOf } from '../../runner/definition.ts';
@@ -14,7 +14,7 @@ import type { Context } from '../context.ts';
 import { type Session, withSession } from '../session.ts';
 import { instantText } from '../times.ts';
 import { type Answer, clockChangesOf, type Question, whyNever } from './answer.ts';
-import { comingStarts, freshState } from './coming-starts.ts';
+import { comingStarts } from './coming-starts.ts';
 
 /**
  * When tasks come next on the node, ascending by (ordering, id), with what has been handled there. An invalid task has no
@@ -123,7 +123,7 @@ function stateFor(task: Task, { record, states, unassigned }: StoredTask, node: 
       remarks: [`not a task of node ${node}: this is when it starts on ${other.scopeKey}`],
     };
   }
-  const seed = unassigned ?? freshState(floorToMinute(record.createdAt));
+  const seed = unassigned ?? newState(floorToMinute(record.createdAt));
   return { state: { ...seed, scopeKey }, remarks: [] };
 }
 

@@ -3,10 +3,11 @@ import { nextSlotOf } from '../../core/due.ts';
 import { formatDuration, parseDuration } from '../../core/durations.ts';
 import { ScheduleError, UsageError } from '../../core/errors.ts';
 import { checkSchedule, parseSchedule } from '../../core/schedule/next-slot.ts';
+import { newState } from '../../core/state.ts';
 import { zoneOf } from '../../core/zone.ts';
 import type { Context } from '../context.ts';
 import { type Answer, clockChangesOf, type Question, whyNever } from './answer.ts';
-import { comingStarts, freshState } from './coming-starts.ts';
+import { comingStarts } from './coming-starts.ts';
 
 /** A schedule that was typed rather than stored. */
 export type TypedSchedule = {
@@ -58,10 +59,10 @@ export async function answerOfText(
 
 function stateAt({ last, from }: Question) {
   if (last === 'never') {
-    return freshState(from, { firstSlot: from });
+    return newState(from, { firstSlot: from });
   }
   const handledSlot = last ?? from;
-  return freshState(handledSlot, { handledSlot });
+  return newState(handledSlot, { handledSlot });
 }
 
 async function withDefaultSpacing({ loadConfig }: Context, text: string): Promise<string> {
