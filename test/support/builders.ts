@@ -1,7 +1,7 @@
 import type { Instant } from '../../src/core/instants.ts';
 import { parseSchedule } from '../../src/core/schedule/next-slot.ts';
 import type { Schedule } from '../../src/core/schedule/schedule.ts';
-import type { TaskState } from '../../src/core/state.ts';
+import { newState, type TaskState } from '../../src/core/state.ts';
 import type { Task, TaskRecord } from '../../src/core/task.ts';
 
 /** An instant: a whole text such as `2026-03-10T12:05:30Z`, or the time of that day alone, such as `12:05:30`. */
@@ -45,31 +45,7 @@ export function taskWith(changes: Partial<Task> = {}): Task {
 
 /** The state of that task on its node, counted from 12:00 and not handled yet. */
 export function stateWith(changes: Partial<TaskState> = {}): TaskState {
-  return {
-    taskId: 7,
-    scopeKey: 'alpha',
-    epoch: 1,
-    countedFrom: at('12:00'),
-    firstSlot: null,
-    handledSlot: null,
-    repeatableUntil: null,
-    nextSlot: null,
-    earliestStart: 'decide-anew',
-    attempt: 0,
-    firstAttempt: 1,
-    retryAt: null,
-    failures: 0,
-    firstFailureAt: null,
-    fault: null,
-    lastRunToken: null,
-    lastStatus: null,
-    lastStartedAt: null,
-    lastEndedAt: null,
-    terminatedAt: null,
-    terminatedReason: null,
-    moduleState: null,
-    ...changes,
-  };
+  return { ...newState(at('12:00'), { taskId: 7, scopeKey: 'alpha' }), epoch: 1, ...changes };
 }
 
 /** The schedule of a task for a state, on a node in UTC. */
