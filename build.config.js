@@ -26,7 +26,7 @@ const bundle = await rolldown({
     child: here('./src/execute/child-entry.ts'),
   },
   platform: 'node',
-  external: ['better-sqlite3', 'knex', '@swc/wasm-typescript'],
+  external: ['better-sqlite3', 'knex', 'pino', '@swc/wasm-typescript'],
   // The package's entry for Node is CommonJS, which a bundle of modules can only wrap; this one is the same as modules.
   resolve: { alias: { yaml: here('./node_modules/yaml/browser/dist/index.js') } },
 });

@@ -39,7 +39,7 @@ export function benchCronStep({ parseSchedule, CronExpressionParser }) {
  * @returns {Walk}
  */
 function ourWalk(parseSchedule, text, timezone) {
-  const schedule = parseSchedule('cron', text, { timezone, hashSeed: '1', countedFrom: FROM });
+  const schedule = parseSchedule('cron', text, { timezone, hashSeed: '1' });
   /** @type {number | undefined} */
   let slot = FROM;
   return {

@@ -1,6 +1,7 @@
 import { localTimezone } from '../config/local-zone.ts';
 import { DefinitionError, type Fault } from '../core/errors.ts';
 import { isJsonObject } from '../core/json.ts';
+import { ZONED_KINDS } from '../core/policy-faults.ts';
 import type { TaskDefinition } from '../core/task.ts';
 import { checkDefinition } from '../core/task-schema.ts';
 import type { Registry } from '../modules/registry.ts';
@@ -33,10 +34,14 @@ export async function checkFields(
   return checked.definition;
 }
 
-/** The zone of the node for a cron schedule whose one state many nodes share: they may lie in different zones. */
+/**
+ * The zone of the node for a schedule that reads a clock on the wall and whose one state many nodes share: they may lie
+ * in different zones.
+ */
 export function withNamedZone(fields: Fields, env: Readonly<Record<string, string | undefined>>): Fields {
   const { scope, scheduleKind, timezone = '' } = fields;
-  return scope === 'one' && scheduleKind === 'cron' && timezone === ''
+  const readsWall = ZONED_KINDS.some((kind) => kind === scheduleKind);
+  return scope === 'one' && readsWall && timezone === ''
     ? { ...fields, timezone: localTimezone(env) }
     : fields;
 }

@@ -61,6 +61,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/disable.ts'),
   },
   {
+    name: 'postpone',
+    summary: 'put a task off by a whole period',
+    load: () => import('./commands/postpone.ts'),
+  },
+  {
     name: 'reset',
     summary: 'start a task afresh after failures or a wrong clock',
     load: () => import('./commands/reset.ts'),
@@ -79,6 +84,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'explain',
     summary: 'say why a task did or did not run',
     load: () => import('./commands/explain.ts'),
+  },
+  {
+    name: 'simulate',
+    summary: 'play the coming ticks: what would run when, and how busy the nodes would be',
+    load: () => import('./commands/simulate.ts'),
   },
   {
     name: 'history',

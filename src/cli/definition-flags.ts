@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import type { TaskDefinition } from '../core/task.ts';
+import { definitionSchema } from '../core/task-schema.ts';
+import { fieldText } from './describe-task.ts';
 import { type Flag, flagNotation } from './flags.ts';
 
 /** How the text of a policy flag becomes the value of its field. */
-type PolicyReading = 'duration' | 'count' | 'word' | 'words';
+type PolicyReading = 'duration' | 'count' | 'word' | 'words' | 'deactivation';
 
 /** A flag that sets one policy of a task. */
 export type PolicyFlag = Flag & {
@@ -11,15 +13,62 @@ export type PolicyFlag = Flag & {
   /** Absent for a switch, which takes no value. */
   readonly reads?: PolicyReading;
   /** Words that stand for a value; `default`, which every policy takes, is not among them. */
-  readonly words?: Readonly<Record<string, number | null>>;
+  readonly words?: Readonly<Record<string, number | string | null>>;
 };
 
 /** The policies of a task, in the order of the help: columns without their unit. */
 export const POLICY_FLAGS: readonly PolicyFlag[] = [
   {
+    field: 'anchor',
+    long: '--anchor',
+    value: 'FROM',
+    reads: 'word',
+    description:
+      'with --every: count from the slot before (slot), or from the last start or end (start, finish)',
+  },
+  {
     field: 'runImmediately',
     long: '--run-immediately',
     description: 'make the minute of the creation the first slot',
+  },
+  {
+    field: 'firstDelaySeconds',
+    long: '--first-delay',
+    value: 'D',
+    reads: 'duration',
+    words: { none: null },
+    description: 'make the minute so long after the creation the first slot; only add does that',
+  },
+  {
+    field: 'enabledDelaySeconds',
+    long: '--enabled-delay',
+    value: 'D',
+    reads: 'duration',
+    words: { none: null },
+    description: 'each time it is enabled again, make the minute so long after that the first slot',
+  },
+  {
+    field: 'randomOffsetSeconds',
+    long: '--random-offset',
+    value: 'D',
+    reads: 'duration',
+    words: { none: 0 },
+    description: 'start up to so long after the slot: a stable part of it for each slot and node',
+  },
+  {
+    field: 'catchUp',
+    long: '--catch-up',
+    value: 'RULE',
+    reads: 'word',
+    description:
+      'missed slots share the run of the newest (latest), run one by one (each) or are skipped (skip)',
+  },
+  {
+    field: 'catchUpMax',
+    long: '--catch-up-max',
+    value: 'N',
+    reads: 'count',
+    description: 'with --catch-up each: run the newest N and skip what is older',
   },
   {
     field: 'startDeadlineSeconds',
@@ -35,7 +84,7 @@ export const POLICY_FLAGS: readonly PolicyFlag[] = [
     value: 'D',
     reads: 'duration',
     words: { none: 0 },
-    description: 'end a run that takes longer; 0 or none: no limit; default: as configured',
+    description: 'end a run that takes longer; 0 or none: no limit',
   },
   {
     field: 'killGraceSeconds',
@@ -78,6 +127,30 @@ export const POLICY_FLAGS: readonly PolicyFlag[] = [
     description: 'go on trying when the next slot is due',
   },
   {
+    field: 'backoff',
+    long: '--backoff',
+    value: 'RULE',
+    reads: 'word',
+    description:
+      'with --every: double the period with each failure (on_failure) or run (every_run), or never (none)',
+  },
+  {
+    field: 'maxPeriodSeconds',
+    long: '--max-period',
+    value: 'D',
+    reads: 'duration',
+    words: { none: null },
+    description: 'with --backoff: make the period no longer than this',
+  },
+  {
+    field: 'deactivateAfter',
+    long: '--deactivate-after',
+    value: 'TEXT',
+    reads: 'deactivation',
+    words: { none: '' },
+    description: 'give the task up after "5 failures", or after "5 failures and 7 days" of them',
+  },
+  {
     field: 'overlap',
     long: '--overlap',
     value: 'RULE',
@@ -100,13 +173,45 @@ const SCHEDULE_FLAGS: readonly Flag[] = [
     value: 'D',
     description: 'run once in this period, such as 90s or 1h30m; 0: the default spacing',
   },
+  {
+    long: '--window',
+    value: 'T',
+    description: 'run in these time ranges, such as "02:00-06:00@60 mon-fri", or a JSON list of them',
+  },
+  {
+    long: '--ticks',
+    value: 'N',
+    description: 'run once after N further ticks have passed; 0: at the next tick',
+  },
+  { long: '--repeat', description: 'with --ticks: run again each time that N ticks have passed' },
+  {
+    long: '--once',
+    value: 'T',
+    description: 'run once at this instant, such as 2026-11-21T09:30 or 2026-11-21T08:30Z',
+  },
+  {
+    long: '--past',
+    value: 'run',
+    description: 'with --once: run at the next tick if the instant has passed',
+  },
   { long: '--manual', description: 'run by hand only' },
-  { long: '--timezone', value: 'Z', description: "IANA zone of a cron schedule; '' is that of the node" },
+  {
+    long: '--timezone',
+    value: 'Z',
+    description: "IANA zone of --cron, --window and --once; '' is that of the node",
+  },
 ];
 
+/** The flags of which one says when a task runs, for messages. */
+export const KIND_FLAGS = '--cron, --every, --window, --ticks, --once and --manual';
+
 const PLACE_FLAGS: readonly Flag[] = [
-  { long: '--scope', value: 'each|one', description: 'every node runs each slot, or one of them does' },
-  { long: '--order', value: 'N', description: 'lower ones start first within a tick' },
+  {
+    long: '--scope',
+    value: 'each|one',
+    description: 'every node runs each slot, or one of them does (default: each)',
+  },
+  { long: '--order', value: 'N', description: 'lower ones start first within a tick (default: 0)' },
 ];
 
 const ADD_FLAGS: readonly Flag[] = [{ long: '--inactive', description: 'add the task switched off' }];
@@ -116,6 +221,11 @@ export type GivenFlags = {
   readonly module?: string;
   readonly cron?: string;
   readonly every?: string;
+  readonly window?: string;
+  readonly ticks?: string;
+  readonly repeat?: boolean;
+  readonly once?: string;
+  readonly past?: string;
   readonly manual?: boolean;
   readonly timezone?: string;
   readonly node?: readonly string[];
@@ -172,11 +282,16 @@ export function addDefinitionFlags(command: Command, kind: 'add' | 'set'): void 
     ADD_FLAGS.forEach(plain);
   }
   for (const flag of POLICY_FLAGS) {
-    plain(flag);
+    plain({ ...flag, description: `${flag.description} (default: ${defaultText(flag.field)})` });
     if (kind === 'set' && flag.reads === undefined) {
       plain({ long: flag.long.replace('--', '--no-'), description: `take ${flag.long} back` });
     }
   }
+}
+
+/** The default of a policy in words: `1h`, `none`. */
+export function defaultText(field: PolicyFlag['field']): string {
+  return fieldText(field, definitionSchema.shape[field].parse(undefined));
 }
 
 /** The text or switch given for a policy; undefined when it was not named. */

@@ -27,14 +27,22 @@ export const RUN_SCHEDULED_FLAGS = {
     description: 'print nothing but new errors, those on stderr (for crontabs)',
   },
   dryRun: { long: '--dryrun', short: '-d', description: 'decide and print, but start and change nothing' },
-  at: { long: '--at', value: 'T', description: 'with --dryrun: decide for another instant' },
-  parallel: { long: '--parallel', value: 'N', description: 'run up to N tasks of one ordering at once' },
+  at: { long: '--at', value: 'T', description: 'with --dryrun: decide for another instant (default: now)' },
+  parallel: {
+    long: '--parallel',
+    value: 'N',
+    description: 'run up to N tasks of one ordering at once (default: 1)',
+  },
   failFast: { long: '--fail-fast', description: 'start nothing more after a final failure' },
-  limit: { long: '--limit', value: 'D', description: 'start nothing more after this duration, such as 10m' },
+  limit: {
+    long: '--limit',
+    value: 'D',
+    description: 'start nothing more after this duration, such as 10m (default: no limit)',
+  },
   splay: {
     long: '--splay',
     value: 'D',
-    description: 'first wait a part of this duration, stable for the node',
+    description: 'first wait a part of this duration, stable for the node (default: do not wait)',
   },
   node: { long: '--node', short: '-n', value: 'NAME', description: 'act as this node' },
 } as const satisfies Record<string, Flag>;

@@ -1,8 +1,16 @@
+import type * as z from 'zod';
+import { formatDeactivateAfter, parseDeactivateAfter } from '../core/deactivation.ts';
 import { formatDuration, parseDuration } from '../core/durations.ts';
-import { type Fault, messageOf } from '../core/errors.ts';
+import { type Fault, messageOf, UsageError } from '../core/errors.ts';
 import type { TaskDefinition } from '../core/task.ts';
 import { columnName, definitionSchema, normalizeDefinition } from '../core/task-schema.ts';
-import { type GivenFlags, POLICY_FLAGS, type PolicyFlag, policyGiven } from './definition-flags.ts';
+import {
+  type GivenFlags,
+  KIND_FLAGS,
+  POLICY_FLAGS,
+  type PolicyFlag,
+  policyGiven,
+} from './definition-flags.ts';
 
 /** The fields of a definition that flags name, unchecked but for their form, and the flags that cannot be read. */
 export type FieldsGiven = {
@@ -10,7 +18,11 @@ export type FieldsGiven = {
   readonly faults: readonly Fault[];
 };
 
-/** Reads the flags of `add` and `set`, but for the options of the module. Reports every fault. */
+/**
+ * Reads the flags of `add` and `set`, but for the options of the module. Reports every fault.
+ *
+ * @throws UsageError for a flag without the one that it belongs to
+ */
 export function readDefinition(
   given: GivenFlags,
   { defaultSpacingSeconds }: { readonly defaultSpacingSeconds: number },
@@ -51,14 +63,11 @@ function numberOrText(text: string): number | string {
   return /^-?\d{1,15}$/.test(text.trim()) ? Number(text) : text;
 }
 
-function readSchedule({ cron, every, manual }: GivenFlags, defaultSpacingSeconds: number): FieldsGiven {
-  const named = [
-    ...(cron === undefined ? [] : [{ flag: '--cron', scheduleKind: 'cron', schedule: cron }]),
-    ...(every === undefined
-      ? []
-      : [{ flag: '--every', scheduleKind: 'every', schedule: spacing(every, defaultSpacingSeconds) }]),
-    ...(manual === true ? [{ flag: '--manual', scheduleKind: 'manual', schedule: '' }] : []),
-  ];
+type NamedSchedule = { readonly flag: string; readonly scheduleKind: string; readonly schedule: string };
+
+function readSchedule(given: GivenFlags, defaultSpacingSeconds: number): FieldsGiven {
+  requireOwners(given);
+  const named = namedSchedules(given, defaultSpacingSeconds);
   const [first] = named;
   if (first === undefined) {
     return { fields: {}, faults: [] };
@@ -67,10 +76,49 @@ function readSchedule({ cron, every, manual }: GivenFlags, defaultSpacingSeconds
     const flags = named.map(({ flag }) => flag).join(' and ');
     return {
       fields: { scheduleKind: 'manual' },
-      faults: [{ field: 'schedule', message: `expected one of --cron, --every and --manual, got ${flags}` }],
+      faults: [{ field: 'schedule', message: `expected one of ${KIND_FLAGS}, got ${flags}` }],
     };
   }
   return { fields: { scheduleKind: first.scheduleKind, schedule: first.schedule }, faults: [] };
+}
+
+function requireOwners({ repeat, ticks, past, once }: GivenFlags): void {
+  if (repeat === true && ticks === undefined) {
+    throw new UsageError('--repeat: expected it with --ticks, got it without');
+  }
+  if (past !== undefined && once === undefined) {
+    throw new UsageError('--past: expected it with --once, got it without');
+  }
+  if (past !== undefined && past !== 'run') {
+    throw new UsageError(`--past: expected run, got ${JSON.stringify(past)}`);
+  }
+}
+
+function namedSchedules(given: GivenFlags, defaultSpacingSeconds: number): readonly NamedSchedule[] {
+  const { cron, every, window, ticks, repeat = false, once, manual } = given;
+  const texts = [
+    { flag: '--cron', scheduleKind: 'cron', schedule: cron },
+    {
+      flag: '--every',
+      scheduleKind: 'every',
+      schedule: every === undefined ? undefined : spacing(every, defaultSpacingSeconds),
+    },
+    { flag: '--window', scheduleKind: 'window', schedule: window },
+    {
+      flag: '--ticks',
+      scheduleKind: 'ticks',
+      schedule: ticks === undefined ? undefined : ticksText(ticks, repeat),
+    },
+    { flag: '--once', scheduleKind: 'at', schedule: once },
+    { flag: '--manual', scheduleKind: 'manual', schedule: manual === true ? '' : undefined },
+  ];
+  return texts.flatMap(({ schedule, ...named }) => (schedule === undefined ? [] : [{ ...named, schedule }]));
+}
+
+/** The text of a schedule of ticks, which may say itself that it repeats. */
+export function ticksText(ticks: string, repeat: boolean): string {
+  const text = ticks.trim();
+  return repeat && !/\srepeat$/i.test(text) ? `${text} repeat` : text;
 }
 
 /** `0` stands for the default spacing at the time of writing: a later change of the configuration changes no task. */
@@ -98,19 +146,32 @@ function readPolicy({ field, reads, words }: PolicyFlag, given: string | boolean
   }
   switch (reads) {
     case 'duration':
-      return readDuration(field, given);
+      return read(field, () => secondsFor(field, given));
     case 'count':
       return { fields: { [field]: numberOrText(given) }, faults: [] };
     case 'words':
       return { fields: { [field]: wordsIn(given) }, faults: [] };
+    case 'deactivation':
+      return read(field, () => formatDeactivateAfter(parseDeactivateAfter(given)));
     default:
       return { fields: { [field]: given }, faults: [] };
   }
 }
 
-function readDuration(field: keyof TaskDefinition, text: string): FieldsGiven {
+/** The database keeps seconds, and so does the limit that the schema names; told with it is what was typed. */
+function secondsFor(field: keyof TaskDefinition, given: string): number {
+  const seconds = parseDuration(given);
+  const schema: z.ZodType = definitionSchema.shape[field];
+  const [issue] = schema.safeParse(seconds).error?.issues ?? [];
+  if (issue !== undefined) {
+    throw new UsageError(`${issue.message} seconds (${JSON.stringify(given)})`);
+  }
+  return seconds;
+}
+
+function read(field: keyof TaskDefinition, value: () => unknown): FieldsGiven {
   try {
-    return { fields: { [field]: parseDuration(text) }, faults: [] };
+    return { fields: { [field]: value() }, faults: [] };
   } catch (error) {
     return { fields: {}, faults: [{ field: columnName(field), message: messageOf(error) }] };
   }

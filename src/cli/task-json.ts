@@ -1,9 +1,11 @@
 import { type Instant, toShortText } from '../core/instants.ts';
 import type { Run } from '../store/rows.ts';
+import { scheduleRemarks } from './schedule-remarks.ts';
 import type { StateView, TaskView } from './task-view.ts';
 
 /** A task as `--json` prints it: its definition, what is wrong with it, its states and its last run. */
-export function taskJson({ record, faults, states, nextAt, lastRun }: TaskView) {
+export function taskJson(view: TaskView) {
+  const { record, faults, states, nextAt, lastRun } = view;
   return {
     id: record.id,
     ...record.fields,
@@ -11,17 +13,23 @@ export function taskJson({ record, faults, states, nextAt, lastRun }: TaskView) 
     updatedAt: toShortText(record.updatedAt),
     faults,
     nextAt: instantJson(nextAt),
+    remarks: scheduleRemarks(view),
     states: states.map(stateJson),
     lastRun: lastRun === undefined ? null : runJson(lastRun),
   };
 }
 
-function stateJson({ state, liveRuns, marks, nextAt, isDue }: StateView) {
+function stateJson({ state, liveRuns, marks, nextAt, isDue, tickWait, backedOff }: StateView) {
   return {
     scopeKey: state.scopeKey,
     countedFrom: toShortText(state.countedFrom),
+    firstSlot: instantJson(state.firstSlot),
     handledSlot: instantJson(state.handledSlot),
+    anchoredAt: instantJson(state.anchoredAt),
     nextAt: instantJson(nextAt),
+    nextInTicks: tickWait?.ticksLeft ?? null,
+    nextTickAboutAt: instantJson(tickWait?.aboutAt ?? null),
+    backedOffPeriodSeconds: backedOff?.periodSeconds ?? null,
     isDue,
     marks,
     liveRuns,

@@ -1,32 +1,52 @@
 import { localTimezone } from '../config/local-zone.ts';
-import { type Decision, decide, earliestOf, nextSlotOf } from '../core/due.ts';
+import { type Decision, decide } from '../core/due.ts';
 import type { Fault } from '../core/errors.ts';
-import { floorToMinute, type Instant, MINUTE_MS } from '../core/instants.ts';
+import { floorToMinute, type Instant, MINUTE_MS, SECOND_MS } from '../core/instants.ts';
 import { faultOfName } from '../core/names.ts';
-import type { Schedule } from '../core/schedule/schedule.ts';
-import { newState, type TaskState } from '../core/state.ts';
+import { earliestOf, nextStartOf } from '../core/slots.ts';
+import { newState, saysDone, type TaskState } from '../core/state.ts';
 import { ALL_NODES, runsOn, type Task, type TaskRecord } from '../core/task.ts';
+import { type Timetable, timetableOf } from '../core/timetable.ts';
 import type { Registry } from '../modules/registry.ts';
-import { checkWholly, isStateOf, scheduleOf } from '../runner/definition.ts';
+import { checkWholly, isStateOf } from '../runner/definition.ts';
+import { skipText } from '../runner/reasons.ts';
 import type { StoredTask } from '../store/definitions.ts';
 import { listNodes } from '../store/nodes.ts';
 import type { Run } from '../store/rows.ts';
 import { listAliveRuns, listLastRuns } from '../store/task-runs.ts';
+import { type BackedOff, backedOff } from './backed-off.ts';
 import type { Context } from './context.ts';
 import { rhythmOf } from './rhythm.ts';
 import type { Session } from './session.ts';
+import { type TickCounts, type TickWait, tickCounts } from './tick-wait.ts';
 
 /** What is worth seeing of a state at once. */
-export type Mark = 'running' | 'overdue' | 'terminated' | 'handled in the future' | 'counts from the future';
+export type Mark =
+  | 'running'
+  | 'overdue'
+  | 'backed off'
+  | 'done'
+  | 'terminated'
+  | 'handled in the future'
+  | 'counts from the future';
 
 /** A state of a task as it stands now. */
 export type StateView = {
   readonly state: TaskState;
   readonly liveRuns: number;
   readonly marks: readonly Mark[];
-  /** When the next attempt may start; in the past when it is due; null when none is coming. */
+  /** When the next attempt may start; in the past when it is due; null when none is coming, or no instant is known. */
   readonly nextAt: Instant | null;
   readonly isDue: boolean;
+  /** Why the next tick skips all that is due; null where it does not. */
+  readonly skipReason: string | null;
+  /** The tick at which it fires, where ticks are counted instead of time. */
+  readonly tickWait: TickWait | null;
+  readonly backedOff: BackedOff | null;
+  /** The zone in which the schedule is meant. */
+  readonly timezone: string;
+  /** Undefined for an invalid task. */
+  readonly timetable: Timetable | undefined;
 };
 
 /** A task as it stands now: its definition, what is wrong with it, and its states. */
@@ -81,8 +101,9 @@ type Viewpoint = {
   /** Nodes for which a task that runs on every node is looked at. */
   readonly nodes: readonly string[];
   readonly timezoneOf: (scopeKey: string) => string;
+  readonly ticks: TickCounts;
   /** Undefined when nobody knows how often the node ticks. */
-  readonly overdueAfterMs: (scopeKey: string) => number | undefined;
+  readonly rhythmMs: (scopeKey: string) => number | undefined;
   readonly liveRunsOf: (state: TaskState) => number;
   readonly lastRunOf: (taskId: number) => Run | undefined;
 };
@@ -102,6 +123,8 @@ async function loadViewpoint(
   for (const name of nodes) {
     rhythms.set(name, await rhythmOf(session, name));
   }
+  const rhythmMs = (scopeKey: string) =>
+    rhythms.get(scopeKey === ALL_NODES ? (node ?? config.node) : scopeKey);
   const alive = await listAliveRuns(store.driver, taskId);
   const lastRuns = await listLastRuns(store.driver, { taskId, node });
   const lastRunByTask = new Map(lastRuns.map((run) => [run.taskId, run]));
@@ -112,10 +135,8 @@ async function loadViewpoint(
     now: clock(),
     nodes,
     timezoneOf: (scopeKey) => zones.get(scopeKey) ?? local,
-    overdueAfterMs: (scopeKey) => {
-      const rhythm = rhythms.get(scopeKey === ALL_NODES ? (node ?? config.node) : scopeKey);
-      return rhythm === undefined ? undefined : Math.max(2 * rhythm, LEAST_OVERDUE_MS);
-    },
+    ticks: await tickCounts(store.driver, { known, here: config.node, rhythms }),
+    rhythmMs,
     liveRunsOf: ({ taskId: id, scopeKey }) =>
       alive.filter((run) => run.taskId === id && run.scopeKey === scopeKey).length,
     lastRunOf: (id) => lastRunByTask.get(id),
@@ -126,11 +147,8 @@ async function viewFrom(view: Viewpoint, stored: StoredTask): Promise<TaskView> 
   const { record } = stored;
   const checked = await checkWholly(record, view.registry);
   const task = checked.kind === 'checked' ? checked.task : undefined;
-  const states = statesHere(stored, task, view).map((state) =>
-    task === undefined || checked.faults.length > 0
-      ? idleState(state, view.liveRunsOf(state))
-      : viewState(task, state, view),
-  );
+  const valid = checked.faults.length > 0 ? undefined : task;
+  const states = statesHere(stored, task, view).map((state) => viewState(valid, state, view));
   return {
     record,
     task,
@@ -160,48 +178,89 @@ function statesHere(
   return [...counting, ...missing.map((scopeKey) => ({ ...seed, scopeKey }))];
 }
 
-function viewState(task: Task, state: TaskState, view: Viewpoint): StateView {
-  const schedule = scheduleOf(task, state, view.timezoneOf(state.scopeKey));
-  const liveRuns = view.liveRunsOf(state);
+function viewState(task: Task | undefined, state: TaskState, view: Viewpoint): StateView {
+  const nodeTimezone = view.timezoneOf(state.scopeKey);
+  const timezone = task === undefined || task.timezone === '' ? nodeTimezone : task.timezone;
+  const timetable =
+    task === undefined ? undefined : timetableOf(task, { scopeKey: state.scopeKey, nodeTimezone });
+  const idle = idleState(state, { liveRuns: view.liveRunsOf(state), timezone, timetable });
+  return task === undefined || timetable === undefined ? idle : viewValid({ task, timetable }, idle, view);
+}
+
+type Valid = { readonly task: Task; readonly timetable: Timetable };
+
+function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint): StateView {
+  const { state, liveRuns } = idle;
+  const rhythmMs = view.rhythmMs(state.scopeKey);
   const decision = decide({
-    definition: { kind: 'valid', task, schedule },
+    definition: { kind: 'valid', task, timetable },
     state,
     liveRuns,
     tickAt: floorToMinute(view.now),
+    ticks: view.ticks.nextOf(state.scopeKey),
     now: view.now,
+    rhythmSeconds: rhythmMs === undefined ? undefined : rhythmMs / SECOND_MS,
   });
   if (decision.kind === 'inactive' || decision.kind === 'terminated') {
-    return idleState(state, liveRuns);
+    return idle;
   }
-  const nextAt = nextStartOf(state, schedule);
-  const due = isDue(decision);
-  const limit = view.overdueAfterMs(state.scopeKey);
-  const overdue =
-    due && liveRuns === 0 && nextAt !== null && limit !== undefined && view.now - nextAt > limit;
+  const nextAt = decision.kind === 'excluded' ? decision.until : startAhead(timetable, state);
+  const backed = backedOff(timetable, state);
+  const isOverdue =
+    isDue(decision) && liveRuns === 0 && nextAt !== null && isLate(view.now - nextAt, rhythmMs);
   return {
-    state,
-    liveRuns,
+    ...idle,
     nextAt,
-    isDue: due,
+    isDue: isDue(decision),
+    skipReason: decision.kind === 'skip' && !decision.again ? skipText(decision) : null,
+    tickWait: view.ticks.waitOf(timetable, state, view.now),
+    backedOff: backed,
     marks: [
       ...runningMark(liveRuns),
-      ...(overdue ? ['overdue' as const] : []),
+      ...(isOverdue ? ['overdue' as const] : []),
+      ...(backed === null ? [] : ['backed off' as const]),
       ...futureMark(decision, state, view.now),
     ],
   };
 }
 
-function futureMark(decision: Decision, { countedFrom }: TaskState, now: Instant): readonly Mark[] {
+function isLate(sinceMs: number, rhythmMs: number | undefined): boolean {
+  return rhythmMs !== undefined && sinceMs > Math.max(2 * rhythmMs, LEAST_OVERDUE_MS);
+}
+
+/** A delay of the first slot lies ahead by intention. */
+function futureMark(
+  decision: Decision,
+  { countedFrom, firstSlot }: TaskState,
+  now: Instant,
+): readonly Mark[] {
   if (decision.kind === 'handled-in-future') {
     return ['handled in the future'];
   }
-  return countedFrom > now ? ['counts from the future'] : [];
+  return countedFrom > now && countedFrom !== firstSlot ? ['counts from the future'] : [];
 }
 
 /** A state that waits for nothing: of a task that is inactive or invalid, or terminated itself. */
-function idleState(state: TaskState, liveRuns: number): StateView {
-  const terminated = state.terminatedAt === null ? [] : ['terminated' as const];
-  return { state, liveRuns, nextAt: null, isDue: false, marks: [...runningMark(liveRuns), ...terminated] };
+function idleState(
+  state: TaskState,
+  known: Pick<StateView, 'liveRuns' | 'timezone' | 'timetable'>,
+): StateView {
+  const ended = isDone(state, known.timetable) ? ('done' as const) : ('terminated' as const);
+  return {
+    ...known,
+    state,
+    nextAt: null,
+    isDue: false,
+    skipReason: null,
+    tickWait: null,
+    backedOff: null,
+    marks: [...runningMark(known.liveRuns), ...(state.terminatedAt === null ? [] : [ended])],
+  };
+}
+
+/** Its only slot has ended for good: nothing was wrong with that by itself. */
+export function isDone({ terminatedReason }: TaskState, timetable: Timetable | undefined): boolean {
+  return timetable?.once === true && saysDone(terminatedReason);
 }
 
 function runningMark(liveRuns: number): readonly Mark[] {
@@ -209,9 +268,9 @@ function runningMark(liveRuns: number): readonly Mark[] {
 }
 
 /** What the due list says, or for a row that the next tick decides anew, what that is going to say. */
-function nextStartOf(state: TaskState, schedule: Schedule): Instant | null {
+function startAhead(timetable: Timetable, state: TaskState): Instant | null {
   return state.earliestStart === 'decide-anew'
-    ? earliestOf(state.retryAt, nextSlotOf(schedule, state))
+    ? earliestOf(state.retryAt, nextStartOf(timetable, state))
     : state.earliestStart;
 }
 
@@ -220,6 +279,8 @@ function isDue(decision: Decision): boolean {
     case 'run':
     case 'retry':
     case 'skip':
+    case 'give-up':
+    case 'excluded':
       return true;
     case 'still-running':
       return decision.slots !== undefined;

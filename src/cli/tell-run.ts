@@ -1,4 +1,5 @@
 import { toShortText } from '../core/instants.ts';
+import { saysDone } from '../core/state.ts';
 import { failedForGood, type RunReport } from '../runner/runner.ts';
 import type { Output } from './output.ts';
 
@@ -8,7 +9,8 @@ export function tellRun(
   { cron, output }: { readonly cron: boolean; readonly output: Output },
 ): void {
   if (failedForGood(run)) {
-    output.note(`task ${describeRun(run)} ${run.status}${run.error === null ? '' : `: ${run.error}`}`);
+    const why = run.error === null ? '' : `: ${run.error}`;
+    output.note(`task ${describeRun(run)} ${run.status}${why}${terminationText(run)}`);
     return;
   }
   if (!cron && !output.isJson) {
@@ -24,6 +26,11 @@ export function describeRun({ task, slotAt, missed, attempt }: RunReport): strin
     ...(attempt > 1 ? [`attempt ${attempt}`] : []),
     ...(missed > 0 ? [`for ${missed} missed slot${missed === 1 ? '' : 's'} too`] : []),
   ].join(', ');
+}
+
+/** A failure with which the task is given up is more than a failure; that a task with one slot is done is not. */
+function terminationText({ terminated }: RunReport): string {
+  return terminated === null || saysDone(terminated) ? '' : `; it is terminated: ${terminated}`;
 }
 
 function durationText({ durationMs }: RunReport): string {

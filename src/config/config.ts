@@ -33,12 +33,23 @@ export type Settings = {
   /** How much of a run's output is kept. */
   readonly outputLimitBytes: number;
   readonly modules: ModuleSources;
+  readonly log: LogSettings;
 };
 
 export type ModuleSources = {
   /** Absolute paths. */
   readonly folders: readonly string[];
   readonly packages: readonly string[];
+};
+
+/** How much the log file holds, from all to what is wrong only. */
+export const LOG_LEVELS = ['debug', 'info', 'warn'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export type LogSettings = {
+  /** Absolute path of the log file; without one nothing is written. */
+  readonly file: string | undefined;
+  readonly level: LogLevel;
 };
 
 // They do not stand in the schema: a call without a configuration file must not pay for loading that.
@@ -49,4 +60,5 @@ export const DEFAULT_SETTINGS: Settings = {
   defaultSpacingSeconds: 300,
   outputLimitBytes: 65_536,
   modules: { folders: [], packages: [] },
+  log: { file: undefined, level: 'info' },
 };

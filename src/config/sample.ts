@@ -68,6 +68,14 @@ const ENTRIES = {
     value: inlineYaml(DEFAULT_SETTINGS.modules),
     isDefault: true,
   },
+  log: {
+    comment: [
+      'A file that gets a line of JSON for every event in the life of a task (a relative path counts from the',
+      'folder of this file). Levels: debug, info or warn; without one: info. Without the key: no log file.',
+    ],
+    value: `{ file: /var/log/periodic-cron.log, level: ${DEFAULT_SETTINGS.log.level} }`,
+    isDefault: false,
+  },
 } satisfies Record<Key, Entry>;
 
 /**

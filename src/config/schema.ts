@@ -3,6 +3,7 @@ import { parseDuration } from '../core/durations.ts';
 import { type Fault, ScheduleError } from '../core/errors.ts';
 import { faultOfName, normalizeName } from '../core/names.ts';
 import { parseByteSize } from './byte-size.ts';
+import { LOG_LEVELS } from './config.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { didYouMean } from './near-miss.ts';
 
@@ -30,6 +31,15 @@ export const configFileSchema = z.strictObject(
         expected('the keys folders and packages'),
       ),
     ),
+    log: z.optional(
+      z.strictObject(
+        {
+          file: text('a path'),
+          level: z.optional(z.enum(LOG_LEVELS, expected('debug, info or warn'))),
+        },
+        expected('the keys file and level'),
+      ),
+    ),
   },
   expected('keys with values'),
 );
@@ -53,15 +63,24 @@ function faultsOfIssue(issue: z.core.$ZodIssue): readonly Fault[] {
   if (issue.code !== 'unrecognized_keys') {
     return [{ field: path.join('.'), message: issue.message }];
   }
-  const known = Object.keys(path[0] === 'modules' ? modulesShape() : configFileSchema.shape);
+  const known = Object.keys(shapeAt(path[0]));
   return issue.keys.map((key) => ({
     field: [...path, key].join('.'),
     message: `unknown key${didYouMean(key, known)}`,
   }));
 }
 
-function modulesShape(): object {
-  return configFileSchema.shape.modules._zod.def.innerType.shape;
+/** The keys that may stand at the top of a file, or in one of its keys. */
+function shapeAt(key: string | undefined): object {
+  const { modules, log } = configFileSchema.shape;
+  switch (key) {
+    case 'modules':
+      return modules._zod.def.innerType.shape;
+    case 'log':
+      return log._zod.def.innerType.shape;
+    default:
+      return configFileSchema.shape;
+  }
 }
 
 /** A value, or the words that follow "expected" in the message. */

@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { ConfigError, messageOf } from '../core/errors.ts';
 import { faultOfName, normalizeName } from '../core/names.ts';
-import { type Config, type DatabaseLocation, DEFAULT_SETTINGS, type Settings } from './config.ts';
+import {
+  type Config,
+  type DatabaseLocation,
+  DEFAULT_SETTINGS,
+  type LogSettings,
+  type Settings,
+} from './config.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { parseDocument } from './document.ts';
 import type { ConfigFile } from './schema.ts';
@@ -40,8 +46,10 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
   const file: LoadedFile = source === undefined ? NO_FILE : await readFile(source);
   const stateDirectory = file.values.state_directory;
   const database = databaseOf(input, file);
+  const settings = settingsOf(file);
+  refuseUsedFile(settings.log, { [database.path]: 'the database', [file.path]: 'this file itself' }, file);
   return {
-    ...settingsOf(file),
+    ...settings,
     ...nodeOf(input, file),
     database,
     stateDirectory:
@@ -130,8 +138,20 @@ async function readFile({ path, text }: FileSource): Promise<LoadedFile> {
   return { path, folder: dirname(path), values: reading.values };
 }
 
+/** Lines of a log in the midst of a database would be the end of it. */
+function refuseUsedFile(
+  { file }: LogSettings,
+  used: Readonly<Record<string, string>>,
+  { path }: LoadedFile,
+): void {
+  const use = file === undefined ? undefined : used[file];
+  if (use !== undefined) {
+    throw new ConfigError(`${path}: log.file: expected a file for the log alone, got ${use}`);
+  }
+}
+
 function settingsOf({ folder, values }: LoadedFile): Settings {
-  const { modules } = values;
+  const { modules, log } = values;
   return {
     tickEverySeconds: values.tick_every ?? DEFAULT_SETTINGS.tickEverySeconds,
     maxRunning: values.max_running ?? DEFAULT_SETTINGS.maxRunning,
@@ -142,6 +162,10 @@ function settingsOf({ folder, values }: LoadedFile): Settings {
       folders: modules?.folders?.map((path) => resolve(folder, path)) ?? DEFAULT_SETTINGS.modules.folders,
       packages: modules?.packages ?? DEFAULT_SETTINGS.modules.packages,
     },
+    log:
+      log === undefined
+        ? DEFAULT_SETTINGS.log
+        : { file: resolve(folder, log.file), level: log.level ?? DEFAULT_SETTINGS.log.level },
   };
 }
 

@@ -1,28 +1,39 @@
+import { catchUp } from './catch-up.ts';
 import type { Fault } from './errors.ts';
-import type { Instant } from './instants.ts';
-import { countSlots, newestSlotIn } from './schedule/next-slot.ts';
-import type { Schedule } from './schedule/schedule.ts';
+import { floorToMinute, type Instant } from './instants.ts';
+import { countingBase } from './period.ts';
+import {
+  dueSlots,
+  dueTickOf,
+  earliestOf,
+  nextSlotOf,
+  type SlotRange,
+  type TickTime,
+  tickNumber,
+} from './slots.ts';
 import type { TaskState } from './state.ts';
 import type { Task } from './task.ts';
+import type { Timetable } from './timetable.ts';
+import { whyGivenUpWith } from './transitions.ts';
 
-/** Due slots that one decision handles together: the oldest, the newest, and how many (exact up to 10,000). */
-export type SlotRange = { readonly first: Instant; readonly slot: Instant; readonly count: number };
-
-/** A definition as the decision sees it: one that cannot run at all, or a task with its parsed schedule. */
+/** A definition as the decision sees it: one that cannot run at all, or a task with its timetable. */
 export type DecidedDefinition =
   | { readonly kind: 'invalid'; readonly faults: readonly Fault[] }
-  | { readonly kind: 'valid'; readonly task: Task; readonly schedule: Schedule };
+  | { readonly kind: 'valid'; readonly task: Task; readonly timetable: Timetable };
 
-export type DueInput = {
+export type DueInput = TickTime & {
   readonly definition: DecidedDefinition;
   readonly state: TaskState;
   /** Runs of this state that are alive, those by hand included. */
   readonly liveRuns: number;
-  /** The minute of the tick: what is due is decided by it. */
-  readonly tickAt: Instant;
-  /** The real now: what is too late is decided by it. */
+  /** The real now: what is too late is decided by it. `tickAt`, the minute of the tick, decides what is due. */
   readonly now: Instant;
+  /** How often the node ticks, in seconds; undefined where that is not known. */
+  readonly rhythmSeconds?: number | undefined;
 };
+
+/** Why due slots are taken without being run: the reason code of their row in the ledger. */
+export type SkipReason = 'overlap' | 'too_late' | 'missed' | 'window_closed' | 'postponed';
 
 export type Decision =
   | { readonly kind: 'invalid'; readonly faults: readonly Fault[] }
@@ -30,22 +41,42 @@ export type Decision =
   | { readonly kind: 'terminated'; readonly reason: string | null }
   | { readonly kind: 'handled-in-future'; readonly until: Instant }
   | { readonly kind: 'still-running'; readonly slots: SlotRange | undefined }
-  | { readonly kind: 'waiting'; readonly nextAt: Instant | null }
-  | { readonly kind: 'skip'; readonly reason: 'overlap' | 'too_late'; readonly slots: SlotRange }
-  | { readonly kind: 'retry'; readonly slot: Instant; readonly attempt: number }
+  /** `ticksLeft`: how many ticks from this one its tick is away, where ticks are counted instead of time. */
+  | { readonly kind: 'waiting'; readonly nextAt: Instant | null; readonly ticksLeft?: number }
+  /** The slot stays due until the stretch ends that excludes this instant. */
+  | { readonly kind: 'excluded'; readonly until: Instant; readonly slots: SlotRange }
+  /** `again`: what remains is decided anew in the same tick. */
+  | {
+      readonly kind: 'skip';
+      readonly reason: SkipReason;
+      readonly slots: SlotRange;
+      readonly again: boolean;
+      /** For `too_late`: how late a slot may start, in seconds. */
+      readonly deadlineSeconds?: number;
+    }
+  | {
+      readonly kind: 'retry';
+      readonly slot: Instant;
+      readonly attempt: number;
+      readonly again: boolean;
+    }
+  /** A newer slot ends the hope of the pending attempt, and with that failure the task is given up. */
+  | { readonly kind: 'give-up'; readonly reason: string; readonly slots: SlotRange }
   | {
       readonly kind: 'run';
       readonly slots: SlotRange;
       /** The pending attempt that this newer slot replaces, if any. */
       readonly supersededAttempt: number | undefined;
+      /** More slots are due, and run one after the other in this tick. */
+      readonly again: boolean;
     };
 
 /**
  * Decides what a tick does with one state: the first rule that matches, in the order of the decision table. Pure: the
- * same input gives the same decision, in a tick, a dry run and a preview alike.
+ * same input gives the same decision, in a tick, a dry run and a simulation alike.
  */
 export function decide(input: DueInput): Decision {
-  const { definition, state, tickAt } = input;
+  const { definition, state, tickAt, now } = input;
   if (definition.kind === 'invalid') {
     return { kind: 'invalid', faults: definition.faults };
   }
@@ -55,18 +86,22 @@ export function decide(input: DueInput): Decision {
   if (state.terminatedAt !== null) {
     return { kind: 'terminated', reason: state.terminatedReason };
   }
-  if (state.handledSlot !== null && state.handledSlot > tickAt && state.handledSlot > input.now) {
-    return { kind: 'handled-in-future', until: state.handledSlot };
+  const { handledSlot } = state;
+  // The second of several ticks in one minute has its slot some milliseconds into that minute.
+  if (handledSlot !== null && handledSlot > now && floorToMinute(handledSlot) > tickAt) {
+    return { kind: 'handled-in-future', until: handledSlot };
   }
-  if (countingBase(state) > tickAt) {
-    return { kind: 'waiting', nextAt: nextSlotOf(definition.schedule, state) };
+  if (definition.timetable.ticks === null && countingBase(state) > tickAt) {
+    return { kind: 'waiting', nextAt: nextSlotOf(definition.timetable, state) };
   }
-  return decideRunnable(definition.task, definition.schedule, input);
+  return decideRunnable(definition, input);
 }
 
-function decideRunnable(task: Task, schedule: Schedule, input: DueInput): Decision {
+type Valid = DecidedDefinition & { readonly kind: 'valid' };
+
+function decideRunnable({ task, timetable }: Valid, input: DueInput): Decision {
   const { state, tickAt, liveRuns } = input;
-  const slots = dueSlots(schedule, state, tickAt);
+  const slots = dueSlots(timetable, state, input);
   if (liveRuns > 0) {
     const decision = decideOverlap(task, liveRuns, slots);
     if (decision !== undefined) {
@@ -76,18 +111,20 @@ function decideRunnable(task: Task, schedule: Schedule, input: DueInput): Decisi
   const retryDue =
     state.retryAt !== null && state.handledSlot !== null && (slots === undefined || task.retryPastNext);
   if (retryDue && state.retryAt <= tickAt && state.handledSlot !== null) {
-    return { kind: 'retry', slot: state.handledSlot, attempt: state.attempt + 1 };
+    const again = slots !== undefined && task.catchUp === 'each';
+    return { kind: 'retry', slot: state.handledSlot, attempt: state.attempt + 1, again };
   }
   if (slots === undefined) {
-    return { kind: 'waiting', nextAt: earliestOf(state.retryAt, nextSlotOf(schedule, state)) };
+    const nextAt = earliestOf(state.retryAt, nextSlotOf(timetable, state));
+    const dueTick = dueTickOf(timetable, state);
+    return dueTick === null
+      ? { kind: 'waiting', nextAt }
+      : { kind: 'waiting', nextAt, ticksLeft: dueTick - tickNumber(state, input) };
   }
   if (retryDue) {
     return { kind: 'waiting', nextAt: state.retryAt };
   }
-  if (task.startDeadlineSeconds !== null && input.now - slots.slot > task.startDeadlineSeconds * 1_000) {
-    return { kind: 'skip', reason: 'too_late', slots };
-  }
-  return { kind: 'run', slots, supersededAttempt: state.retryAt === null ? undefined : state.attempt + 1 };
+  return decideDue({ task, timetable }, input, slots);
 }
 
 /** Undefined lets the slot go on to the next rules. */
@@ -96,44 +133,34 @@ function decideOverlap(task: Task, liveRuns: number, slots: SlotRange | undefine
     return undefined;
   }
   return task.overlap === 'skip' && slots !== undefined
-    ? { kind: 'skip', reason: 'overlap', slots }
+    ? { kind: 'skip', reason: 'overlap', slots, again: false }
     : { kind: 'still-running', slots };
 }
 
-/** The slots of a state that are due at the instant, newest included, or undefined if none is. */
-export function dueSlots(schedule: Schedule, state: TaskState, upTo: Instant): SlotRange | undefined {
-  const base = countingBase(state);
-  const newest = newestSlotIn(schedule, base, upTo);
-  const first = newest === undefined ? undefined : schedule.nextAfter(base);
-  const extra = pendingFirstSlot(state);
-  const extraDue = extra !== null && extra <= upTo;
-  if (newest === undefined || first === undefined) {
-    return extraDue ? { first: extra, slot: extra, count: 1 } : undefined;
+function decideDue(
+  { task, timetable }: Omit<Valid, 'kind'>,
+  { state, tickAt, now, rhythmSeconds }: DueInput,
+  due: SlotRange,
+): Decision {
+  const step = catchUp({ task, timetable, state }, { due, tickAt, now, rhythmSeconds });
+  if (step.kind === 'skip') {
+    return step;
   }
-  const count = countSlots(schedule, base, upTo);
-  return extraDue
-    ? { first: Math.min(extra, first), slot: Math.max(extra, newest), count: count + 1 }
-    : { first, slot: newest, count };
-}
-
-/** The first slot that is not handled yet, due or not; null when the schedule has none. */
-export function nextSlotOf(schedule: Schedule, state: TaskState): Instant | null {
-  return earliestOf(pendingFirstSlot(state), schedule.nextAfter(countingBase(state)) ?? null);
-}
-
-/** Slots count from the handled one, and never from before the definition began to count. */
-function countingBase(state: TaskState): Instant {
-  return Math.max(state.handledSlot ?? Number.NEGATIVE_INFINITY, state.countedFrom);
-}
-
-function pendingFirstSlot({ firstSlot, handledSlot }: TaskState): Instant | null {
-  return firstSlot !== null && (handledSlot === null || firstSlot > handledSlot) ? firstSlot : null;
-}
-
-/** The earlier of two instants, where null is never. */
-export function earliestOf(one: Instant | null, other: Instant | null): Instant | null {
-  if (one === null || other === null) {
-    return one ?? other;
+  const { slots, again } = step;
+  const schedule = timetable.slotsIn(state);
+  // A tick is there for its whole minute: the last minute of a window still counts.
+  const minute = Math.max(tickAt, floorToMinute(now));
+  const closesAt = schedule.closesAt?.(slots.slot);
+  if (closesAt !== undefined && minute > closesAt) {
+    return { kind: 'skip', reason: 'window_closed', slots, again: slots.slot < due.slot };
   }
-  return Math.min(one, other);
+  const excludedUntil = schedule.excludedUntil?.(minute);
+  if (excludedUntil !== undefined && slots.slot !== state.firstSlot) {
+    return { kind: 'excluded', until: excludedUntil, slots };
+  }
+  const supersededAttempt = state.retryAt === null ? undefined : state.attempt + 1;
+  const reason = supersededAttempt === undefined ? undefined : whyGivenUpWith(state, task, now);
+  return reason === undefined
+    ? { kind: 'run', slots, supersededAttempt, again }
+    : { kind: 'give-up', reason, slots };
 }

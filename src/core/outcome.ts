@@ -48,6 +48,8 @@ export function messageOfCancel(reason: string): string {
       return 'the runner was told to end';
     case 'operator':
       return 'by the operator';
+    case 'postponed':
+      return 'the task was postponed';
     default:
       return reason;
   }

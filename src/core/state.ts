@@ -28,6 +28,14 @@ export type TaskState = {
   /** One slot before those of the schedule: the creation minute of `run_immediately`, or the boot of `@reboot`. */
   readonly firstSlot: Instant | null;
   readonly handledSlot: Instant | null;
+  /** With anchor `start` or `finish`: the minute of the claim or of the end from which the next slot is counted. */
+  readonly anchoredAt: Instant | null;
+  /** What back-off has made of the period; null is the period itself. */
+  readonly currentPeriodSeconds: number | null;
+  /** The number of the tick from which a schedule of ticks counts: of its registration, or that it last took. */
+  readonly countedTick: number;
+  /** The number of the tick at which it is due; null where none is waited for. */
+  readonly dueTick: number | null;
   /** Slots up to here may have ledger rows although they count as unhandled: set when a reset lowered the handled slot. */
   readonly repeatableUntil: Instant | null;
   readonly nextSlot: Instant | null;
@@ -64,6 +72,10 @@ export function newState(
     countedFrom,
     firstSlot: null,
     handledSlot: null,
+    anchoredAt: null,
+    currentPeriodSeconds: null,
+    countedTick: 0,
+    dueTick: null,
     repeatableUntil: null,
     nextSlot: null,
     earliestStart: 'decide-anew',
@@ -82,4 +94,15 @@ export function newState(
     moduleState: null,
     ...has,
   };
+}
+
+/**
+ * How the reason of a state begins that was terminated because its only slot has ended. The triggers of the migrations
+ * know these words too: another schedule gives such a task a slot again.
+ */
+export const DONE = 'done: its only slot has';
+
+/** True for the reason of a termination in which nothing is wrong: the only slot has ended. */
+export function saysDone(terminatedReason: string | null): boolean {
+  return terminatedReason?.startsWith(DONE) === true;
 }

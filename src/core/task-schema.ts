@@ -1,12 +1,17 @@
 import * as z from 'zod';
+import { parseDeactivateAfter } from './deactivation.ts';
 import { MAX_DURATION_S } from './durations.ts';
 import { type Fault, messageOf } from './errors.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 import { faultOfName, normalizeName } from './names.ts';
+import { faultsTogether } from './policy-faults.ts';
 import { checkSchedule } from './schedule/next-slot.ts';
 import { SCHEDULE_KINDS } from './schedule/schedule.ts';
 import {
   ALL_NODES,
+  ANCHORS,
+  BACKOFFS,
+  CATCH_UPS,
   OVERLAPS,
   RETRY_CAUSES,
   SCOPES,
@@ -21,6 +26,10 @@ z.config({ jitless: true });
 
 const MAX_RETRIES = 1_000;
 const MAX_PARALLEL = 1_000;
+/** The slots of a day are looked at one by one, to see which has started: a longer spread would cost every tick. */
+const MAX_RANDOM_OFFSET_S = 86_400;
+/** Slots that run one after the other in one tick. */
+const MAX_CATCH_UP = 10_000;
 
 /** A name in its normal form; what `add` and `set` are given is brought into that form before. */
 const nameSchema = z.string(expected('text')).check((context) => refuse(context, faultOfName(context.value)));
@@ -33,6 +42,9 @@ const zoneSchema = z.string(expected('text')).check((context) => refuse(context,
 
 const seconds = (least: number) => wholeNumber(least, MAX_DURATION_S);
 
+const oneOf = <const Words extends readonly string[]>(words: Words) =>
+  z.enum(words, expected(words.join(', ')));
+
 const yesOrNo = () => z.boolean(expected('true or false'));
 
 /**
@@ -44,12 +56,18 @@ export const definitionSchema = z.strictObject({
   active: yesOrNo().default(true),
   module: nameSchema,
   options: z.custom<JsonObject>(isJsonObject, expected('a JSON object')).default({}),
-  scheduleKind: z.enum(SCHEDULE_KINDS, expected(SCHEDULE_KINDS.join(', '))),
+  scheduleKind: oneOf(SCHEDULE_KINDS),
   schedule: z.string(expected('text')).default(''),
   timezone: zoneSchema.default(''),
-  scope: z.enum(SCOPES, expected(SCOPES.join(', '))).default('each'),
+  scope: oneOf(SCOPES).default('each'),
   ordering: wholeNumber(-1_000_000_000, 1_000_000_000).default(0),
+  anchor: oneOf(ANCHORS).default('slot'),
   runImmediately: yesOrNo().default(false),
+  firstDelaySeconds: seconds(0).nullable().default(null),
+  enabledDelaySeconds: seconds(0).nullable().default(null),
+  randomOffsetSeconds: wholeNumber(0, MAX_RANDOM_OFFSET_S).default(0),
+  catchUp: oneOf(CATCH_UPS).default('latest'),
+  catchUpMax: wholeNumber(1, MAX_CATCH_UP).default(100),
   startDeadlineSeconds: seconds(1).nullable().default(null),
   timeoutSeconds: seconds(0).nullable().default(null),
   killGraceSeconds: wholeNumber(0, 3_600).default(10),
@@ -57,10 +75,16 @@ export const definitionSchema = z.strictObject({
   retryDelaySeconds: seconds(0).default(60),
   retryMaxDelaySeconds: seconds(0).default(3_600),
   retryOn: z
-    .array(z.enum(RETRY_CAUSES, expected(RETRY_CAUSES.join(', '))), expected('a list'))
+    .array(oneOf(RETRY_CAUSES), expected('a list'))
     .default(() => ['failed' as const, 'timed_out' as const]),
   retryPastNext: yesOrNo().default(false),
-  overlap: z.enum(OVERLAPS, expected(OVERLAPS.join(', '))).default('forbid'),
+  backoff: oneOf(BACKOFFS).default('none'),
+  maxPeriodSeconds: seconds(1).nullable().default(null),
+  deactivateAfter: z
+    .string(expected('text'))
+    .check((context) => refuse(context, faultOfDeactivation(context.value)))
+    .default(''),
+  overlap: oneOf(OVERLAPS).default('forbid'),
   maxParallel: wholeNumber(1, MAX_PARALLEL).default(1),
   nodes: z.array(nodeSchema, expected('a list')).min(1, 'expected at least one node, got none'),
   tags: z.array(nameSchema, expected('a list')).default(() => []),
@@ -114,30 +138,6 @@ function faultsOfSchedule(fields: Readonly<Record<string, unknown>>, known: read
   }
 }
 
-function faultsTogether(definition: TaskDefinition): Fault[] {
-  const faults: Fault[] = [];
-  if (definition.retryMaxDelaySeconds < definition.retryDelaySeconds) {
-    faults.push({
-      field: 'retry_max_delay',
-      message: `expected at least retry_delay (${definition.retryDelaySeconds} s), got ${definition.retryMaxDelaySeconds} s`,
-    });
-  }
-  if (definition.scope === 'one' && definition.scheduleKind === 'cron' && definition.timezone === '') {
-    faults.push({
-      field: 'timezone',
-      message:
-        'expected a named zone such as UTC, since nodes of one state may lie in different zones, got none',
-    });
-  }
-  if (definition.maxParallel > 1 && definition.overlap !== 'allow') {
-    faults.push({
-      field: 'max_parallel',
-      message: `expected 1 unless overlap is allow, got ${definition.maxParallel} with overlap ${definition.overlap}`,
-    });
-  }
-  return faults;
-}
-
 /** The name of a field as operators know it: its column, without the unit. */
 export function columnName(field: string): string {
   return field.replace(/Seconds$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -171,6 +171,15 @@ function faultOfZone(zone: string): string | undefined {
   }
   try {
     zoneOf(zone);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function faultOfDeactivation(text: string): string | undefined {
+  try {
+    parseDeactivateAfter(text);
     return undefined;
   } catch (error) {
     return messageOf(error);

@@ -14,6 +14,18 @@ export type Overlap = (typeof OVERLAPS)[number];
 export const RETRY_CAUSES = ['failed', 'timed_out', 'lost', 'shutdown'] as const;
 export type RetryCause = (typeof RETRY_CAUSES)[number];
 
+/** From what the slots of a period are counted: from each other, from the start of a run, or from its end. */
+export const ANCHORS = ['slot', 'start', 'finish'] as const;
+export type Anchor = (typeof ANCHORS)[number];
+
+/** What happens to the slots that were missed: folded into the newest, run one after the other, or skipped. */
+export const CATCH_UPS = ['latest', 'each', 'skip'] as const;
+export type CatchUp = (typeof CATCH_UPS)[number];
+
+/** When a period grows: never, with each failure until a success, or with every slot that is taken. */
+export const BACKOFFS = ['none', 'on_failure', 'every_run'] as const;
+export type Backoff = (typeof BACKOFFS)[number];
+
 /** The key of the state that all nodes of a task of scope `one` share, and the node name that means "every node". */
 export const ALL_NODES = '*';
 
@@ -29,7 +41,13 @@ export type TaskDefinition = {
   readonly timezone: string;
   readonly scope: Scope;
   readonly ordering: number;
+  readonly anchor: Anchor;
   readonly runImmediately: boolean;
+  readonly firstDelaySeconds: number | null;
+  readonly enabledDelaySeconds: number | null;
+  readonly randomOffsetSeconds: number;
+  readonly catchUp: CatchUp;
+  readonly catchUpMax: number;
   readonly startDeadlineSeconds: number | null;
   /** Null takes the configured default; 0 is no limit. */
   readonly timeoutSeconds: number | null;
@@ -39,6 +57,10 @@ export type TaskDefinition = {
   readonly retryMaxDelaySeconds: number;
   readonly retryOn: readonly RetryCause[];
   readonly retryPastNext: boolean;
+  readonly backoff: Backoff;
+  readonly maxPeriodSeconds: number | null;
+  /** Such as `5 failures and 7 days`, see `parseDeactivateAfter`; empty is never. */
+  readonly deactivateAfter: string;
   readonly overlap: Overlap;
   readonly maxParallel: number;
   readonly nodes: readonly string[];

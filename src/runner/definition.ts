@@ -1,16 +1,20 @@
 import type { DecidedDefinition } from '../core/due.ts';
 import { type Fault, messageOf } from '../core/errors.ts';
-import { parseSchedule } from '../core/schedule/next-slot.ts';
-import type { Schedule } from '../core/schedule/schedule.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, checkedBefore, type Task, type TaskRecord } from '../core/task.ts';
+import { type Timetable, timetableOf } from '../core/timetable.ts';
 import type { Registry } from '../modules/registry.ts';
 
 /**
- * A definition as the decision takes it. An invalid one keeps its schedule where that can be read: a module that is
- * missing today leaves the slots of today their trace.
+ * A definition as the decision takes it. An invalid one keeps its task and timetable where they can be read: a module
+ * that is missing today leaves the slots of today their trace.
  */
-export type Definition = DecidedDefinition & { readonly schedule: Schedule | undefined };
+export type Definition =
+  | (DecidedDefinition & { readonly kind: 'valid' })
+  | (DecidedDefinition & { readonly kind: 'invalid'; readonly readable: ReadableDefinition | undefined });
+
+/** A task whose schedule can be read, whatever else is wrong with it. */
+export type ReadableDefinition = { readonly task: Task; readonly timetable: Timetable };
 
 /**
  * Checks a record wholly: its columns, its schedule, that its module is there and takes its options. Loads the schema
@@ -46,34 +50,48 @@ export async function definitionOf(candidate: Candidate, registry: Registry): Pr
   const unchanged = state.earliestStart !== 'decide-anew' && state.fault === null;
   const checked = unchanged ? await checkModule(record, registry) : await checkWholly(record, registry);
   if (checked.kind === 'invalid') {
-    return { kind: 'invalid', faults: checked.faults, schedule: readableSchedule(candidate, checked.faults) };
+    return { kind: 'invalid', faults: checked.faults, readable: readableOf(candidate, checked.faults) };
   }
   const { task, faults } = checked;
   try {
-    const schedule = scheduleOf(task, state, nodeTimezone);
-    return faults.length > 0 ? { kind: 'invalid', faults, schedule } : { kind: 'valid', task, schedule };
+    const timetable = timetableOf(task, { scopeKey: state.scopeKey, nodeTimezone });
+    return faults.length > 0
+      ? { kind: 'invalid', faults, readable: { task, timetable } }
+      : { kind: 'valid', task, timetable };
   } catch (error) {
     // Another version of the program, or of its time zones, took it for valid.
     return {
       kind: 'invalid',
       faults: [{ field: 'schedule', message: messageOf(error) }],
-      schedule: undefined,
+      readable: undefined,
     };
   }
 }
 
-const SCHEDULE_FIELDS = ['schedule', 'schedule_kind', 'timezone', 'scope'];
+/** What decides the slots of a task, and what becomes of those that are due. */
+const SCHEDULE_FIELDS = [
+  'schedule',
+  'schedule_kind',
+  'timezone',
+  'scope',
+  'anchor',
+  'random_offset',
+  'backoff',
+  'max_period',
+  'deactivate_after',
+];
 
-/** The schedule of a definition whose faults lie elsewhere. */
-function readableSchedule(
+/** A definition whose faults lie elsewhere than in its schedule. */
+function readableOf(
   { record, state, nodeTimezone }: Candidate,
   faults: readonly Fault[],
-): Schedule | undefined {
+): ReadableDefinition | undefined {
   if (faults.some(({ field }) => SCHEDULE_FIELDS.includes(field))) {
     return undefined;
   }
   try {
-    return scheduleOf(checkedBefore(record), state, nodeTimezone);
+    const task = checkedBefore(record);
+    return { task, timetable: timetableOf(task, { scopeKey: state.scopeKey, nodeTimezone }) };
   } catch {
     // It was checked beside the other columns, but only those of a valid definition are sure to be what they seem.
     return undefined;
@@ -93,24 +111,6 @@ async function checkModule(record: TaskRecord, registry: Registry): Promise<Chec
     case 'shipped':
       return { kind: 'checked', task, faults: [] };
   }
-}
-
-/** The schedule of a valid task, as it counts for one of its states. */
-export function scheduleOf(
-  task: Task,
-  state: Pick<TaskState, 'scopeKey' | 'countedFrom'>,
-  nodeTimezone: string,
-): Schedule {
-  return parseSchedule(task.scheduleKind, task.schedule, {
-    timezone: task.timezone === '' ? nodeTimezone : task.timezone,
-    hashSeed: hashSeedOf(task, state.scopeKey),
-    countedFrom: state.countedFrom,
-  });
-}
-
-/** What decides `H` for one state of a task: its id, and the node for scope `each`. */
-export function hashSeedOf(task: Task, scopeKey: string): string {
-  return scopeKey === ALL_NODES ? String(task.id) : `${task.id}/${scopeKey}`;
 }
 
 /**

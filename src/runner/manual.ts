@@ -2,9 +2,11 @@ import { DefinitionError, NotFoundError, PeriodicCronError } from '../core/error
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, nameOf, runsOn, type Task, type TaskRecord } from '../core/task.ts';
+import { NO_FOLLOW_UP } from '../core/transitions.ts';
 import { addNodeFor } from '../store/nodes.ts';
 import { type Candidate, loadCandidate } from '../store/tick-statements.ts';
 import { checkWholly, isStateOf } from './definition.ts';
+import { LOST_CLAIMS } from './handled.ts';
 import { runAttempt } from './run-task.ts';
 import type { Runner, RunReport } from './runner.ts';
 
@@ -21,8 +23,6 @@ export type ManualRun = {
   /** The node is the one that this machine is, not another that was named: it may become known by this run. */
   readonly isOwnNode: boolean;
 };
-
-const LOST_CLAIMS = 5;
 
 /**
  * Runs a task now, by hand: it takes no slot and moves no slot, counter, back-off or state. An inactive or terminated
@@ -51,6 +51,7 @@ export async function runByHand(runner: Runner, request: ManualRun): Promise<Run
       slots: null,
       attempt: 1,
       message: note,
+      endPolicy: NO_FOLLOW_UP,
     });
     if (result.kind === 'ended') {
       return result.run;

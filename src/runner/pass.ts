@@ -1,6 +1,8 @@
 import type { Instant } from '../core/instants.ts';
+import type { TickTime } from '../core/slots.ts';
 import type { DueKey } from '../store/tick-statements.ts';
-import { type Handled, handleState } from './handle-state.ts';
+import { handleState } from './handle-state.ts';
+import type { Handled } from './handled.ts';
 import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
 
 export type PassOptions = {
@@ -26,7 +28,7 @@ export type PassResult = {
 export async function runPass(
   runner: Runner,
   keys: readonly DueKey[],
-  tickAt: Instant,
+  tick: TickTime,
   options: PassOptions,
 ): Promise<PassResult> {
   const pass: Pass = { runs: [], notRun: [], ended: false, cutShort: false };
@@ -34,11 +36,13 @@ export async function runPass(
   const workers = Math.min(options.parallel, runner.settings.maxRunning);
   for (const group of groupsOf(keys)) {
     await runGroup(group, workers, async (key) => {
-      if (!mayStart(runner, pass, options)) {
-        pass.cutShort = true;
-      } else {
-        keepResult(runner, pass, await handleInPass(runner, pass, key, tickAt));
+      let again = true;
+      while (again && mayStart(runner, pass, options)) {
+        const handled = await handleInPass(runner, pass, key, tick);
+        keepResult(runner, pass, handled);
+        again = 'again' in handled && handled.again === true;
       }
+      pass.cutShort ||= again;
     });
   }
   return pass;
@@ -52,9 +56,9 @@ type Pass = {
   cutShort: boolean;
 };
 
-async function handleInPass(runner: Runner, pass: Pass, key: DueKey, tickAt: Instant): Promise<Handled> {
+async function handleInPass(runner: Runner, pass: Pass, key: DueKey, tick: TickTime): Promise<Handled> {
   try {
-    return await handleState(runner, key, tickAt);
+    return await handleState(runner, key, tick);
   } catch (error) {
     pass.ended = true;
     throw error;

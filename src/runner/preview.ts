@@ -1,20 +1,23 @@
-import { type Decision, decide, earliestOf, nextSlotOf } from '../core/due.ts';
+import { stateAfter } from '../core/advance.ts';
+import { type Decision, decide } from '../core/due.ts';
 import { faultText } from '../core/errors.ts';
 import { floorToMinute, type Instant } from '../core/instants.ts';
 import { once } from '../core/once.ts';
-import type { Schedule } from '../core/schedule/schedule.ts';
+import { earliestOf, nextSlotOf, type TickTime } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import { nameOf, runsOn, type Task } from '../core/task.ts';
-import { settle, takeRetry, takeSlots } from '../core/transitions.ts';
 import {
   type Candidate,
   listDueKeys,
   loadCandidate,
   nextEarliestStart,
   UNASSIGNED,
+  waitsForTicks,
 } from '../store/tick-statements.ts';
-import { definitionOf, isStateOf } from './definition.ts';
+import { tickNumbers } from '../store/ticks.ts';
+import { type Definition, definitionOf, isStateOf } from './definition.ts';
 import { skipText, waitText } from './reasons.ts';
+import { rhythmSeconds } from './rhythm.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
 import type { TickReport } from './tick.ts';
 
@@ -29,11 +32,13 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
   const notRun: NotRun[] = [];
   const nextAts: Array<Instant | null> = [];
   const registry = once(async () => (await runner.registry()).readOnly());
-  for (const key of await listDueKeys(runner.driver, runner.node.name, tickAt)) {
+  const last = await tickNumbers(runner.driver, runner.node.name);
+  const tick = { tickAt, ticks: { own: last.own + 1, all: last.all + 1 }, now: at, registry };
+  for (const key of await listDueKeys(runner.driver, runner.node.name, tickAt, tick.ticks)) {
     const candidate = await loadCandidate(runner.driver, key);
     const state = candidate === undefined ? undefined : await stateHere(runner, candidate);
     if (candidate !== undefined && state !== undefined) {
-      const previewed = await preview(runner, { ...candidate, state }, { tickAt, now: at, registry });
+      const previewed = await preview(runner, { ...candidate, state }, tick);
       runs.push(...previewed.runs);
       notRun.push(...previewed.notRun);
       nextAts.push(previewed.nextAt);
@@ -42,7 +47,15 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
   const later = await nextEarliestStart(runner.driver, runner.node.name, tickAt);
   const next = nextAts.reduce(earliestOf, later);
   const idleForSeconds = next === null ? null : Math.max(0, Math.ceil((next - at) / 1_000));
-  return { node: runner.node.name, tickAt, runs, notRun, idleForSeconds };
+  const { driver, node } = runner;
+  return {
+    node: node.name,
+    tickAt,
+    runs,
+    notRun,
+    idleForSeconds,
+    waitsForTicks: await waitsForTicks(driver, node.name),
+  };
 }
 
 /** The state that the tick would decide: a node that has never ticked gets its states of `*` tasks only by ticking. */
@@ -56,8 +69,7 @@ async function stateHere(runner: Runner, { record, state }: Candidate): Promise<
   return runsOn(nodes, runner.node.name) && !exists ? { ...state, scopeKey: runner.node.name } : undefined;
 }
 
-type PreviewedTick = {
-  readonly tickAt: Instant;
+type PreviewedTick = TickTime & {
   readonly now: Instant;
   readonly registry: Runner['registry'];
 };
@@ -71,94 +83,115 @@ type Previewed = {
 
 const NOTHING: Previewed = { runs: [], notRun: [], nextAt: null };
 
-async function preview(
-  runner: Runner,
-  { record, state, liveRuns }: Candidate,
-  { tickAt, now, registry }: PreviewedTick,
-): Promise<Previewed> {
+async function preview(runner: Runner, candidate: Candidate, tick: PreviewedTick): Promise<Previewed> {
+  const { record, state } = candidate;
   const definition = await definitionOf(
     { record, state, nodeTimezone: runner.node.timezone },
-    await registry(),
+    await tick.registry(),
   );
   if (definition.kind === 'invalid') {
     const reason = `invalid: ${faultText(definition.faults)}`;
     const notRun = [{ task: nameOf(record), reason, nextSlotAt: null, newFault: false }];
     return { runs: [], notRun, nextAt: null };
   }
-  const { task, schedule } = definition;
-  if (!isStateOf(task, state)) {
+  if (!isStateOf(definition.task, state)) {
     return NOTHING;
   }
-  const decision = decide({ definition, state, liveRuns, tickAt, now });
-  return {
-    ...described(task, state, decision, nextSlotOf(schedule, state)),
-    nextAt: nextLook(decision, state, schedule),
-  };
+  const isRhythmAsked = definition.task.catchUp === 'skip';
+  return previewState(definition, candidate, {
+    ...tick,
+    rhythmSeconds: isRhythmAsked ? await rhythmSeconds(runner) : undefined,
+  });
 }
 
-/** When the tick after which this decision was acted on would look at the state again. */
-function nextLook(decision: Decision, state: TaskState, schedule: Schedule): Instant | null {
+/** Decides again and again, as the tick does, until nothing of the state is left for it; what starts succeeds. */
+function previewState(
+  definition: Definition & { readonly kind: 'valid' },
+  { state: found, liveRuns }: Candidate,
+  tick: PreviewedTick & { readonly rhythmSeconds: number | undefined },
+): Previewed {
+  const { task, timetable } = definition;
+  const runs: RunReport[] = [];
+  const notRun: NotRun[] = [];
+  let state = found;
+  let again = true;
+  while (again) {
+    const decision = decide({ ...tick, definition, state, liveRuns });
+    runs.push(...wouldRun(definition, state, decision));
+    again = 'again' in decision && decision.again;
+    state = stateAfter(decision, { task, timetable, state }, tick);
+    notRun.push(...wouldNotRun(definition, decision, nextSlotOf(timetable, state)));
+  }
+  return { runs, notRun, nextAt: typeof state.earliestStart === 'number' ? state.earliestStart : null };
+}
+
+function wouldRun(
+  { task }: Definition & { readonly kind: 'valid' },
+  { scopeKey: scope }: TaskState,
+  decision: Decision,
+): readonly RunReport[] {
   switch (decision.kind) {
     case 'run':
-    case 'skip':
-      return instantOf(takeSlots(state, schedule, decision.slots).earliestStart);
+      return [
+        {
+          ...WOULD_RUN,
+          task: task.name,
+          scope,
+          slotAt: decision.slots.slot,
+          missed: decision.slots.count - 1,
+        },
+      ];
     case 'retry':
-      return instantOf(takeRetry(state, schedule, decision.attempt).earliestStart);
-    case 'waiting':
-    case 'still-running':
-    case 'handled-in-future':
-      return instantOf(settle(state, schedule).earliestStart);
+      return [{ ...WOULD_RUN, task: task.name, scope, slotAt: decision.slot, attempt: decision.attempt }];
     default:
-      return null;
+      return [];
   }
 }
 
-function instantOf(earliestStart: TaskState['earliestStart'] | undefined): Instant | null {
-  return typeof earliestStart === 'number' ? earliestStart : null;
+const WOULD_RUN = {
+  slotAt: null,
+  missed: 0,
+  attempt: 1,
+  status: 'would run',
+  durationMs: null,
+  error: null,
+  exitCode: null,
+  retryAt: null,
+  nextSlotAt: null,
+  terminated: null,
+  spooled: false,
+  output: '',
+} as const;
+
+function wouldNotRun(
+  { task }: Definition & { readonly kind: 'valid' },
+  decision: Decision,
+  nextSlotAt: Instant | null,
+): readonly NotRun[] {
+  const reason = whyNotRun(decision, task);
+  const ends = decision.kind === 'terminated' || decision.kind === 'give-up';
+  return reason === undefined
+    ? []
+    : [{ task: task.name, reason, nextSlotAt: ends ? null : nextSlotAt, newFault: false }];
 }
 
-type Described = Omit<Previewed, 'nextAt'>;
-
-function described(task: Task, state: TaskState, decision: Decision, nextSlotAt: Instant | null): Described {
+function whyNotRun(decision: Decision, task: Task): string | undefined {
   switch (decision.kind) {
-    case 'run':
-      return {
-        runs: [wouldRun(task, { slotAt: decision.slots.slot, missed: decision.slots.count - 1, attempt: 1 })],
-        notRun: [],
-      };
-    case 'retry':
-      return {
-        runs: [wouldRun(task, { slotAt: decision.slot, missed: 0, attempt: decision.attempt })],
-        notRun: [],
-      };
-    case 'skip':
-      return notRunning(task, `would be skipped, ${skipText(task, decision.reason)}`, nextSlotAt);
+    case 'skip': {
+      const { count } = decision.slots;
+      const slots = count === 1 ? '' : `${count} slots `;
+      return `${slots}would be skipped, ${skipText(decision)}`;
+    }
     case 'waiting':
+    case 'excluded':
     case 'still-running':
     case 'handled-in-future':
-      return notRunning(task, waitText(decision), nextSlotAt);
+      return waitText(decision, task);
     case 'terminated':
-      return notRunning(task, `terminated: ${state.terminatedReason ?? 'without a reason'}`, null);
-    case 'inactive':
-    case 'invalid':
-      return NOTHING;
+      return `terminated: ${decision.reason ?? 'without a reason'}`;
+    case 'give-up':
+      return `would be terminated: ${decision.reason}`;
+    default:
+      return undefined;
   }
-}
-
-function notRunning(task: Task, reason: string, nextSlotAt: Instant | null): Described {
-  return { runs: [], notRun: [{ task: task.name, reason, nextSlotAt, newFault: false }] };
-}
-
-function wouldRun(task: Task, run: Pick<RunReport, 'slotAt' | 'missed' | 'attempt'>): RunReport {
-  return {
-    ...run,
-    task: task.name,
-    status: 'would run',
-    durationMs: null,
-    error: null,
-    exitCode: null,
-    retryAt: null,
-    spooled: false,
-    output: '',
-  };
 }

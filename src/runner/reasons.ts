@@ -1,6 +1,8 @@
 import type { Decision } from '../core/due.ts';
 import { formatDuration } from '../core/durations.ts';
 import { toShortText } from '../core/instants.ts';
+import { isReboot } from '../core/schedule/cron-fields.ts';
+import type { SlotRange } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
 
@@ -11,22 +13,65 @@ export function supersededText(state: TaskState, attempt: number | undefined): s
 }
 
 /** Why slots are skipped, for the ledger. */
-export function skipText(task: Task, reason: 'overlap' | 'too_late'): string {
-  return reason === 'overlap'
-    ? 'overlap: the run before was still alive'
-    : `too late: more than ${formatDuration(task.startDeadlineSeconds ?? 0)} after the slot`;
+export function skipText({ reason, deadlineSeconds }: Decision & { kind: 'skip' }): string {
+  switch (reason) {
+    case 'overlap':
+      return 'overlap: the run before was still alive';
+    case 'too_late':
+      return `too late: more than ${formatDuration(Math.round(deadlineSeconds ?? 0))} late`;
+    case 'missed':
+      return 'missed: no tick came in time, and catch_up leaves it out';
+    case 'window_closed':
+      return 'window closed: its time range had ended before it could start';
+    case 'postponed':
+      return 'postponed: the period counts anew';
+  }
 }
 
-type Waiting = Extract<Decision, { kind: 'waiting' | 'still-running' | 'handled-in-future' }>;
+type Waiting = Extract<Decision, { kind: 'waiting' | 'excluded' | 'still-running' | 'handled-in-future' }>;
 
-/** Why a state does not run in this tick, in words. */
-export function waitText(decision: Waiting): string {
+/** How many slots were skipped: `skipped` for one, `4 slots skipped` for more. */
+export function skippedText({ count }: SlotRange): string {
+  return count === 1 ? 'skipped' : `${count} slots skipped`;
+}
+
+/** Why a state of the task does not run in this tick, in words. */
+export function waitText(decision: Waiting, task: Task): string {
   switch (decision.kind) {
     case 'waiting':
-      return decision.nextAt === null ? 'waits for nothing' : 'not due yet';
+      return decision.nextAt === null ? waitForTicksText(decision.ticksLeft, task) : 'not due yet';
+    case 'excluded':
+      return `excluded by the schedule until ${toShortText(decision.until)}; the slot stays due`;
     case 'still-running':
       return decision.slots === undefined ? 'still running' : 'still running; the slot stays due';
     case 'handled-in-future':
       return `handled in the future: its slots are handled until ${toShortText(decision.until)}; "periodic-cron reset" counts from now`;
+  }
+}
+
+function waitForTicksText(ticksLeft: number | undefined, task: Task): string {
+  if (ticksLeft === undefined) {
+    return neverText(task);
+  }
+  return ticksLeft === 1 ? 'not due yet: fires at the next tick' : `not due yet: fires in ${ticksLeft} ticks`;
+}
+
+/** Why no instant is coming for a task that is switched on. */
+function neverText({ scheduleKind, schedule }: Task): string {
+  switch (scheduleKind) {
+    case 'manual':
+      return 'runs by hand only';
+    case 'every':
+      return schedule.trim().startsWith('-')
+        ? 'never runs: its period is negative'
+        : 'waits for the end of its run';
+    case 'at':
+      return 'never runs: its instant has passed';
+    case 'ticks':
+      return 'waits for nothing: its only slot is taken';
+    case 'cron':
+      return isReboot(schedule) ? 'waits for the next boot' : 'never runs: its schedule has no slot ahead';
+    case 'window':
+      return 'never runs: its schedule has no slot ahead';
   }
 }

@@ -1,20 +1,20 @@
 import { toShortText } from '../core/instants.ts';
 import { joinMessages } from '../core/outcome.ts';
 import { checkTask } from '../core/task-schema.ts';
-import type { RetryPolicy } from '../core/transitions.ts';
+import { timetableOf } from '../core/timetable.ts';
+import { type EndPolicy, endPolicyOf, NO_FOLLOW_UP } from '../core/transitions.ts';
 import { endLeftovers, type Leftovers } from '../execute/process-tree.ts';
 import { isSameProcess, type ProcessIdentity } from '../execute/processes.ts';
 import { finishRun, type RunEnd } from '../store/finish.ts';
 import { noteLiveRun } from '../store/live-runs.ts';
 import type { Run } from '../store/rows.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
+import { endedEvents, subjectOfRun, tellLife } from './events.ts';
 import { reportOfRun } from './run-report.ts';
 import type { Runner, RunReport } from './runner.ts';
 
 /** After the end of a runner was proven, what it left gets this long to end by itself. */
 const LEFTOVER_GRACE_MS = 2_000;
-
-const NO_RETRY: RetryPolicy = { retryLimit: 0, retryDelaySeconds: 0, retryMaxDelaySeconds: 0, retryOn: [] };
 
 /**
  * Looks at the runs of this node that are recorded as alive. Where the runner is proven dead, what is left of the run's
@@ -51,14 +51,18 @@ async function judge(runner: Runner, run: Run): Promise<RunReport | undefined> {
 
 /** Gives up live runs whose runners cannot be seen from here: an operator has said so by resetting their task. */
 export async function giveUpUnseenRuns(
-  runner: Pick<Runner, 'driver' | 'clock'> & { readonly identity: ProcessIdentity },
+  runner: Pick<Runner, 'driver' | 'clock' | 'onEvent'> & { readonly identity: ProcessIdentity },
   liveRuns: readonly Run[],
 ): Promise<number> {
   const unseen = liveRuns.filter((run) => !isVisible(runner, run));
   for (const run of unseen) {
     const message = joinMessages(run.message, 'its runner could not be seen, and an operator reset the task');
     const end = { ...lostEnd(run, 'reset', '', runner.clock()), message };
-    await finishRun(runner.driver, run.token, end, NO_RETRY);
+    await finishRun(runner.driver, run.token, end, NO_FOLLOW_UP);
+    tellLife(
+      runner,
+      ...endedEvents(subjectOfRun(run, null), { ...end, retryAt: null, nextSlotAt: null, terminated: null }),
+    );
   }
   return unseen.length;
 }
@@ -131,22 +135,33 @@ async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunR
   const end = lostEnd(run, death.reason, death.message + ended, runner.clock());
   const recorded = { ...end, message: joinMessages(run.message, end.message) };
   const finished = await finishRun(runner.driver, run.token, recorded, await policyOf(runner, run));
+  if (finished.kind === 'recorded') {
+    const { retryAt, nextSlot: nextSlotAt, terminated } = finished;
+    const ended = { ...recorded, retryAt, nextSlotAt, terminated };
+    tellLife(runner, ...endedEvents(subjectOfRun(run, nextSlotAt), ended));
+  }
   return finished.kind === 'recorded'
     ? reportOfRun(run, {
         status: end.status,
         durationMs: end.durationMs,
         error: end.message,
         retryAt: finished.retryAt,
+        nextSlotAt: finished.nextSlot,
+        terminated: finished.terminated,
       })
     : undefined;
 }
 
-/** The retry policy of the task as it is now; a removed or invalid one is not retried. */
-async function policyOf(runner: Runner, run: Run): Promise<RetryPolicy> {
-  const key = { taskId: run.taskId, scopeKey: run.scopeKey, ordering: 0 };
-  const candidate = await loadCandidate(runner.driver, key);
+/** What follows by the task as it is now; a removed or invalid one is not retried. */
+async function policyOf(runner: Runner, run: Run): Promise<EndPolicy> {
+  const { scopeKey } = run;
+  const candidate = await loadCandidate(runner.driver, { taskId: run.taskId, scopeKey, ordering: 0 });
   const checked = candidate === undefined ? undefined : checkTask(candidate.record);
-  return checked?.kind === 'valid' ? checked.task : NO_RETRY;
+  if (checked?.kind !== 'valid') {
+    return NO_FOLLOW_UP;
+  }
+  const nodeTimezone = runner.node.timezone;
+  return endPolicyOf(checked.task, timetableOf(checked.task, { scopeKey, nodeTimezone }));
 }
 
 function lostEnd(run: Run, reason: string, message: string, endedAt: number): RunEnd {

@@ -1,5 +1,7 @@
 import { DatabaseError, messageOf } from '../core/errors.ts';
 import { type LateResult, recordLateEnd } from '../store/finish.ts';
+import { endedEvents, subjectOfRun, tellLife } from './events.ts';
+import { comingOf } from './run-task.ts';
 import type { Runner, RunReport } from './runner.ts';
 import type { SpoolFile } from './spool.ts';
 import type { SpooledEnd } from './spooled-end.ts';
@@ -42,8 +44,11 @@ async function replayFile(runner: Runner, file: SpoolFile): Promise<RunReport | 
   if (late.kind !== 'recorded') {
     return undefined;
   }
+  const coming = comingOf(late);
+  tellLife(runner, ...endedEvents(subjectOfRun(late.run, coming.nextSlotAt), { ...end, ...coming }));
   return {
     task,
+    scope: late.run.scopeKey,
     slotAt: late.run.slot,
     missed: Math.max(0, late.run.slotCount - 1),
     attempt: late.run.attempt,
@@ -51,7 +56,7 @@ async function replayFile(runner: Runner, file: SpoolFile): Promise<RunReport | 
     durationMs: end.durationMs,
     error: end.status === 'succeeded' ? null : end.message,
     exitCode: end.exitCode,
-    retryAt: late.retryAt,
+    ...coming,
     spooled: false,
     output: end.output.text,
   };

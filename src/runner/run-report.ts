@@ -5,6 +5,7 @@ import type { RunReport } from './runner.ts';
 export function reportOfRun(run: Run, told: Partial<RunReport>): RunReport {
   return {
     task: run.taskName,
+    scope: run.scopeKey,
     slotAt: run.slot,
     missed: Math.max(0, run.slotCount - 1),
     attempt: run.attempt,
@@ -13,6 +14,8 @@ export function reportOfRun(run: Run, told: Partial<RunReport>): RunReport {
     error: run.message,
     exitCode: run.exitCode,
     retryAt: null,
+    nextSlotAt: null,
+    terminated: null,
     spooled: false,
     output: '',
     ...told,

@@ -1,14 +1,22 @@
-import type { SlotRange } from '../core/due.ts';
 import { messageOf } from '../core/errors.ts';
 import type { Instant } from '../core/instants.ts';
 import type { JsonObject } from '../core/json.ts';
 import { joinMessages, type Outcome } from '../core/outcome.ts';
+import type { SlotRange } from '../core/slots.ts';
 import type { RunTrigger, TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
-import type { RetryPolicy, StatePatch } from '../core/transitions.ts';
+import type { EndPolicy, StatePatch } from '../core/transitions.ts';
 import { type ExecutionResult, execute } from '../execute/execute.ts';
 import { type ClaimResult, claimRun } from '../store/claim.ts';
-import { finishRun, type RunEnd, recordLateEnd } from '../store/finish.ts';
+import {
+  type FinishResult,
+  finishRun,
+  type LateResult,
+  type RunEnd,
+  recordLateEnd,
+} from '../store/finish.ts';
+import { watchCancel } from './cancel-watch.ts';
+import { type AttemptSubject, claimedEvent, endedEvents, tellLife } from './events.ts';
 import type { Runner, RunReport } from './runner.ts';
 import { newToken } from './token.ts';
 
@@ -23,6 +31,8 @@ export type Attempt = {
   readonly slots: SlotRange | null;
   readonly attempt: number;
   readonly message: string | null;
+  /** What follows when it has ended. */
+  readonly endPolicy: EndPolicy;
 };
 
 export type AttemptResult =
@@ -46,11 +56,19 @@ export async function runAttempt(runner: Runner, attempt: Attempt): Promise<Atte
     return claim;
   }
   const { task, slots } = attempt;
+  const subject = subjectOf(runner, attempt, { token, claimed: claim.state });
+  tellLife(runner, claimedEvent(subject, claim.state.firstAttempt));
   runner.onEvent({ kind: 'started', task: task.name, slotAt: slots?.slot ?? null, attempt: attempt.attempt });
+  tellLife(runner, { event: 'started', ...subject });
   const result = await perform(runner, attempt, { token, epoch: claim.epoch });
   const end = endOf(result, startedAt, runner.clock());
   const recorded = await record(runner, attempt, { token, end, claimed: claim.state });
   const run = reportOf(attempt, end, recorded);
+  // Of a result that waits in the spool, the tick that records it tells.
+  if (!run.spooled) {
+    const nextSlotAt = attempt.trigger === 'manual' ? subject.nextSlotAt : run.nextSlotAt;
+    tellLife(runner, ...endedEvents(subject, { ...end, ...recorded, nextSlotAt }));
+  }
   runner.onEvent({ kind: 'ended', run });
   return { kind: 'ended', run };
 }
@@ -81,31 +99,54 @@ function claimAttempt(
   return claimRun(runner.driver, { state, patch, run, maxRunning: runner.settings.maxRunning });
 }
 
+function subjectOf(
+  { node }: Runner,
+  { task, state, trigger, slots, attempt }: Attempt,
+  { token, claimed }: { readonly token: string; readonly claimed: TaskState },
+): AttemptSubject {
+  return {
+    task: task.name,
+    scope: state.scopeKey,
+    node: node.name,
+    slotAt: slots?.slot ?? null,
+    nextSlotAt: claimed.nextSlot,
+    runId: token,
+    trigger,
+    attempt,
+    slotCount: slots?.count ?? 0,
+  };
+}
+
 async function perform(
   runner: Runner,
   { task, options, state, slots, attempt }: Attempt,
   { token, epoch }: { readonly token: string; readonly epoch: number },
 ): Promise<ExecutionResult> {
   const registry = await runner.registry();
-  return execute({
-    module: await registry.resolve(task.module),
-    options,
-    run: {
-      runId: token,
-      task: { id: task.id, name: task.name },
-      node: runner.node.name,
-      slotAt: slots?.slot ?? null,
-      attempt,
-      epoch,
-    },
-    state: state.moduleState ?? undefined,
-    timeoutMs: timeoutMs(runner, task),
-    graceMs: task.killGraceSeconds * 1_000,
-    cancel: runner.cancel,
-    outputLimitBytes: runner.settings.outputLimitBytes,
-    onOutput: (text) => runner.onEvent({ kind: 'output', task: task.name, text }),
-    services: runner.services,
-  });
+  const watch = watchCancel(runner, token);
+  try {
+    return await execute({
+      module: await registry.resolve(task.module),
+      options,
+      run: {
+        runId: token,
+        task: { id: task.id, name: task.name },
+        node: runner.node.name,
+        slotAt: slots?.slot ?? null,
+        attempt,
+        epoch,
+      },
+      state: state.moduleState ?? undefined,
+      timeoutMs: timeoutMs(runner, task),
+      graceMs: task.killGraceSeconds * 1_000,
+      cancel: watch.signal,
+      outputLimitBytes: runner.settings.outputLimitBytes,
+      onOutput: (text) => runner.onEvent({ kind: 'output', task: task.name, text }),
+      services: runner.services,
+    });
+  } finally {
+    watch.dispose();
+  }
 }
 
 function timeoutMs(runner: Runner, task: Task): number {
@@ -143,16 +184,14 @@ function partsOf(outcome: Outcome): OutcomeParts {
   }
 }
 
-type Recorded = { readonly retryAt: Instant | null; readonly spooled: boolean };
+type Recorded = Pick<RunReport, 'retryAt' | 'nextSlotAt' | 'terminated' | 'spooled'>;
 
 /** Writes the end to the database, else to the spool, else says aloud what is lost. */
 async function record(
   runner: Runner,
-  { task, state, trigger, slots, attempt, message }: Attempt,
+  { task, state, trigger, slots, attempt, message, endPolicy: policy }: Attempt,
   { token, end, claimed }: { readonly token: string; readonly end: RunEnd; readonly claimed: TaskState },
 ): Promise<Recorded> {
-  const { retryLimit, retryDelaySeconds, retryMaxDelaySeconds, retryOn } = task;
-  const policy = { retryLimit, retryDelaySeconds, retryMaxDelaySeconds, retryOn };
   const { scopeKey } = state;
   const run = { token, taskId: task.id, scopeKey, trigger, slot: slots?.slot ?? null, attempt };
   const told = { ...end, message: joinMessages(message, end.message) };
@@ -164,16 +203,23 @@ async function record(
     // Somebody else gave the run an end, such as `lost` where this runner could not be seen: the true one counts.
     const recorded =
       finished.kind === 'already-ended' ? await recordLateEnd(runner.driver, token, told, policy) : finished;
-    return { retryAt: recorded.kind === 'recorded' ? recorded.retryAt : null, spooled: false };
+    return { ...comingOf(recorded), spooled: false };
   } catch (error) {
     spoolEnd(runner, { task: task.name, token, end: told, policy }, error);
-    return { retryAt: null, spooled: true };
+    return { retryAt: null, nextSlotAt: claimed.nextSlot, terminated: null, spooled: true };
   }
+}
+
+/** What a recorded end leaves to come; nothing is known where it was kept as a late one. */
+export function comingOf(result: FinishResult | LateResult): Omit<Recorded, 'spooled'> {
+  return result.kind === 'recorded'
+    ? { retryAt: result.retryAt, nextSlotAt: result.nextSlot, terminated: result.terminated }
+    : { retryAt: null, nextSlotAt: null, terminated: null };
 }
 
 function spoolEnd(
   runner: Runner,
-  { task, token, end, policy }: { task: string; token: string; end: RunEnd; policy: RetryPolicy },
+  { task, token, end, policy }: { task: string; token: string; end: RunEnd; policy: EndPolicy },
   cause: unknown,
 ): void {
   const what = `the result of task ${JSON.stringify(task)} (${end.status})`;
@@ -188,9 +234,11 @@ function spoolEnd(
   }
 }
 
-function reportOf({ task, slots, attempt }: Attempt, end: RunEnd, { retryAt, spooled }: Recorded): RunReport {
+function reportOf({ task, state, slots, attempt }: Attempt, end: RunEnd, recorded: Recorded): RunReport {
   return {
+    ...recorded,
     task: task.name,
+    scope: state.scopeKey,
     slotAt: slots?.slot ?? null,
     missed: slots === null ? 0 : slots.count - 1,
     attempt,
@@ -198,8 +246,6 @@ function reportOf({ task, slots, attempt }: Attempt, end: RunEnd, { retryAt, spo
     durationMs: end.durationMs,
     error: end.status === 'succeeded' ? null : end.message,
     exitCode: end.exitCode,
-    retryAt,
-    spooled,
     output: end.output.text,
   };
 }

@@ -7,6 +7,7 @@ import type { RunnerIdentity } from '../store/claim.ts';
 import type { Driver } from '../store/driver.ts';
 import type { NodeFacts } from '../store/ticks.ts';
 import type { Clock } from './clock.ts';
+import type { LifeHappened } from './events.ts';
 import type { Spool } from './spool.ts';
 
 /** What a runner works with; built once for a call of the program. */
@@ -14,7 +15,10 @@ export type Runner = {
   readonly driver: Driver;
   readonly node: NodeFacts;
   readonly identity: RunnerIdentity;
-  readonly settings: Pick<Config, 'maxRunning' | 'defaultTimeoutSeconds' | 'outputLimitBytes'>;
+  readonly settings: Pick<
+    Config,
+    'maxRunning' | 'defaultTimeoutSeconds' | 'outputLimitBytes' | 'tickEverySeconds'
+  >;
   readonly clock: Clock;
   readonly spool: Spool;
   /** Loaded when the first due task needs it: a tick with nothing due must not pay for it. */
@@ -27,6 +31,7 @@ export type Runner = {
 
 /** What happens in a tick, as it happens. */
 export type RunnerEvent =
+  | LifeHappened
   | {
       readonly kind: 'started';
       readonly task: string;
@@ -42,6 +47,8 @@ export type RunnerEvent =
 /** A run that ended in this call, or that a dry run would start. */
 export type RunReport = {
   readonly task: string;
+  /** The key of its state: the node's name, or `*`. */
+  readonly scope: string;
   readonly slotAt: Instant | null;
   /** How many older due slots this run stands for. */
   readonly missed: number;
@@ -52,6 +59,10 @@ export type RunReport = {
   readonly exitCode: number | null;
   /** When the next attempt may start, if one is pending. */
   readonly retryAt: Instant | null;
+  /** The next slot of the state, where one is known. */
+  readonly nextSlotAt: Instant | null;
+  /** Why the state was terminated with this run, if it was. */
+  readonly terminated: string | null;
   /** The result could not be written to the database; the next tick records it. */
   readonly spooled: boolean;
   readonly output: string;

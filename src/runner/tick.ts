@@ -1,6 +1,7 @@
 import { formatDuration } from '../core/durations.ts';
 import { floorToMinute, type Instant, toShortText } from '../core/instants.ts';
-import { listDueKeys, listLiveRuns, nextEarliestStart } from '../store/tick-statements.ts';
+import type { TickTime } from '../core/slots.ts';
+import { listDueKeys, listLiveRuns, nextEarliestStart, waitsForTicks } from '../store/tick-statements.ts';
 import { beginTick, endTick } from '../store/ticks.ts';
 import { processAgeMs, tickMinute } from './clock.ts';
 import type { PassOptions, PassResult } from './pass.ts';
@@ -18,6 +19,8 @@ export type TickReport = {
   readonly notRun: readonly NotRun[];
   /** Seconds until the next task of the node becomes due; null if none waits. */
   readonly idleForSeconds: number | null;
+  /** A task of the node counts ticks: no instant says when it becomes due. */
+  readonly waitsForTicks: boolean;
 };
 
 /** The clock may be moved back by this much without a word: time daemons do it. */
@@ -35,13 +38,15 @@ export async function runTick(runner: Runner, options: TickOptions): Promise<Tic
   const begun = await beginTick(runner.driver, runner.node, { tickAt, startedAt });
   warnOfClock(runner, begun.previousTickAt, startedAt);
   const mended = [...(await replay(runner)), ...(await recover(runner))];
-  const pass = await runDue(runner, tickAt, options);
+  const tick = { tickAt, ticks: begun.ticks };
+  const pass = await runDue(runner, tick, options);
   const report = {
     node: runner.node.name,
     tickAt,
     runs: [...mended, ...pass.runs],
     notRun: pass.notRun,
-    idleForSeconds: await idleSeconds(runner, tickAt, pass),
+    idleForSeconds: await idleSeconds(runner, tick, pass),
+    waitsForTicks: await waitsForTicks(runner.driver, runner.node.name),
   };
   // A database that did not take a result is not waited for once more.
   if (!report.runs.some(({ spooled }) => spooled)) {
@@ -99,19 +104,20 @@ async function recover(runner: Runner): Promise<readonly RunReport[]> {
   return recoverRuns(runner, liveRuns);
 }
 
-async function runDue(runner: Runner, tickAt: Instant, options: PassOptions): Promise<PassResult> {
-  const keys = await listDueKeys(runner.driver, runner.node.name, tickAt);
+async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Promise<PassResult> {
+  const keys = await listDueKeys(runner.driver, runner.node.name, tick.tickAt, tick.ticks);
   if (keys.length === 0) {
     return { runs: [], notRun: [], cutShort: false };
   }
   const { runPass } = await import('./pass.ts');
-  return runPass(runner, keys, tickAt, options);
+  return runPass(runner, keys, tick, options);
 }
 
 /** What stays due, because it runs still or the tick ended before it, is due now. */
-async function idleSeconds(runner: Runner, tickAt: Instant, pass: PassResult): Promise<number | null> {
+async function idleSeconds(runner: Runner, tick: TickTime, pass: PassResult): Promise<number | null> {
+  const { tickAt } = tick;
   const looked = pass.runs.length + pass.notRun.length > 0 || pass.cutShort;
-  if (looked && (await listDueKeys(runner.driver, runner.node.name, tickAt)).length > 0) {
+  if (looked && (await listDueKeys(runner.driver, runner.node.name, tick.tickAt, tick.ticks)).length > 0) {
     return 0;
   }
   const next = await nextEarliestStart(runner.driver, runner.node.name, tickAt);

@@ -1,17 +1,18 @@
-import { type Instant, toText } from '../core/instants.ts';
+import { floorToMinute, type Instant, toText } from '../core/instants.ts';
 import type { JsonValue } from '../core/json.ts';
 import { joinMessages } from '../core/outcome.ts';
+import { parseEvery } from '../core/schedule/every.ts';
 import type { RunStatus, TaskState } from '../core/state.ts';
 import {
   type AfterRun,
   afterRun,
-  type RetryPolicy,
+  type EndPolicy,
   type StatePatch,
   withoutLost,
 } from '../core/transitions.ts';
-import { moveState } from './claim.ts';
-import type { Driver, SqlValue, Statements } from './driver.ts';
-import { RUN_COLUMNS, type Run, runOf, stateOf } from './rows.ts';
+import type { Driver, Row, SqlValue, Statements } from './driver.ts';
+import { moveState } from './move-state.ts';
+import { numberOrNull, RUN_COLUMNS, type Run, runOf, stateOf } from './rows.ts';
 
 /** How a run ended, in a form that JSON keeps: the spool stores it when the database cannot. */
 export type RunEnd = {
@@ -30,9 +31,20 @@ export type RunEnd = {
   readonly durationMs: number | null;
 };
 
-/** What became of the end of a run: `retryAt` is when its next attempt may start, if the policy leaves one pending. */
+/** What comes after a run; all null for a run by hand, and where the task is gone. */
+export type Coming = {
+  /** When its next attempt may start, if the policy leaves one pending. */
+  readonly retryAt: Instant | null;
+  readonly nextSlot: Instant | null;
+  /** Why the state was terminated with this run, if it was. */
+  readonly terminated: string | null;
+};
+
+const NOTHING_COMES: Coming = { retryAt: null, nextSlot: null, terminated: null };
+
+/** What became of the end of a run. */
 export type FinishResult =
-  | { readonly kind: 'recorded'; readonly retryAt: Instant | null }
+  | ({ readonly kind: 'recorded' } & Coming)
   /** The run had an end already; nothing was changed. */
   | { readonly kind: 'already-ended' }
   | { readonly kind: 'unknown' };
@@ -40,7 +52,7 @@ export type FinishResult =
 /** What is needed of a run to move its state on. */
 export type RunKey = Pick<Run, 'token' | 'taskId' | 'scopeKey' | 'trigger' | 'slot' | 'attempt'>;
 
-export type FinishRules = RetryPolicy & {
+export type FinishRules = EndPolicy & {
   /**
    * The run and its state as the claim left them. Whoever claimed hands them in to spare reading them again; if the state
    * has moved since, it is read all the same.
@@ -68,14 +80,14 @@ export function finishRun(
     if (!changed) {
       return { kind: 'already-ended' };
     }
-    const retryAt = await moveOn(statements, run, end, { policy, known: claimed?.state });
-    return { kind: 'recorded', retryAt };
+    const coming = await moveOn(statements, run, end, { policy, known: claimed?.state });
+    return { kind: 'recorded', ...coming };
   });
 }
 
 /** What became of a result that came late. `kept-as-late` is told once: the run has another end, and keeps it. */
 export type LateResult =
-  | { readonly kind: 'recorded'; readonly run: Run; readonly retryAt: Instant | null }
+  | ({ readonly kind: 'recorded'; readonly run: Run } & Coming)
   | { readonly kind: 'already-ended' }
   | { readonly kind: 'kept-as-late'; readonly run: Run }
   | { readonly kind: 'unknown' };
@@ -89,7 +101,7 @@ export function recordLateEnd(
   driver: Driver,
   token: string,
   end: RunEnd,
-  policy: RetryPolicy,
+  policy: EndPolicy,
 ): Promise<LateResult> {
   return driver.transaction(async (statements): Promise<LateResult> => {
     const late = { ...end, message: joinMessages(end.message, 'reported late') };
@@ -102,13 +114,14 @@ export function recordLateEnd(
       return {
         kind: 'recorded',
         run,
-        retryAt: await moveOn(statements, run, end, { policy, known: undefined }),
+        ...(await moveOn(statements, run, end, { policy, known: undefined })),
       };
     }
     const undone = await undoLost(statements, run, { end, policy });
     if (undone !== undefined && (await writeEnd(statements, token, late, 'lost'))) {
       await markEnd(statements, token, { ...undone, status: end.status });
-      return { kind: 'recorded', run: { ...run, status: end.status }, retryAt: undone.retryAt };
+      const { retryAt, nextSlot, terminated } = undone;
+      return { kind: 'recorded', run: { ...run, status: end.status }, retryAt, nextSlot, terminated };
     }
     return keepLate(statements, token, end);
   });
@@ -146,15 +159,47 @@ async function readRun(statements: Statements, token: string): Promise<Run | und
   return row === undefined ? undefined : runOf(row);
 }
 
-type ReadState = { readonly state: TaskState; readonly active: boolean };
+type ReadState = {
+  readonly state: TaskState;
+  readonly active: boolean;
+  /** The definition has the period that the run's policy has: it was not changed while the task ran. */
+  readonly isOfPolicy: boolean;
+};
 
-async function readState(statements: Statements, run: RunKey): Promise<ReadState | undefined> {
+async function readState(
+  statements: Statements,
+  run: Pick<RunKey, 'taskId' | 'scopeKey'>,
+  { period }: EndPolicy,
+): Promise<ReadState | undefined> {
   const [row] = await statements.all(
-    `SELECT s.*, t.active FROM periodic_task_state s JOIN periodic_task t ON t.id = s.task_id
+    `SELECT s.*, t.active, t.schedule_kind, t.schedule, t.anchor, t.backoff, t.max_period_s FROM periodic_task_state s JOIN periodic_task t ON t.id = s.task_id
      WHERE s.task_id = ? AND s.scope_key = ?`,
     [run.taskId, run.scopeKey],
   );
-  return row === undefined ? undefined : { state: stateOf(row), active: Boolean(row['active']) };
+  return row === undefined
+    ? undefined
+    : {
+        state: stateOf(row),
+        active: Boolean(row['active']),
+        isOfPolicy: isPeriodOf(row, period),
+      };
+}
+
+function isPeriodOf(row: Row, period: EndPolicy['period']): boolean {
+  if (row['schedule_kind'] !== 'every' || period === null) {
+    return row['schedule_kind'] !== 'every' && period === null;
+  }
+  try {
+    return (
+      parseEvery(String(row['schedule'])) === period.periodSeconds &&
+      row['anchor'] === period.anchor &&
+      row['backoff'] === period.backoff &&
+      numberOrNull(row['max_period_s']) === period.maxPeriodSeconds
+    );
+  } catch {
+    // Plain SQL may have written anything.
+    return false;
+  }
 }
 
 /** Moves the state on after a run. A removed task has none: then the ledger alone tells how the run ended. */
@@ -162,36 +207,54 @@ async function moveOn(
   statements: Statements,
   run: RunKey,
   end: RunEnd,
-  options: { readonly policy: RetryPolicy; readonly known: TaskState | undefined },
-): Promise<Instant | null> {
+  options: { readonly policy: EndPolicy; readonly known: TaskState | undefined },
+): Promise<Coming> {
   if (run.trigger !== 'schedule' || run.slot === null) {
-    return null;
+    return NOTHING_COMES;
   }
   // The state may move after it was read: a run beside this one, or a changed definition. Then it is read again.
   // A change of the definition moves it too, so a task whose state has not moved since the claim is still active.
   let known = options.known;
   for (;;) {
-    const read = known === undefined ? await readState(statements, run) : { state: known, active: true };
+    const read =
+      known === undefined
+        ? await readState(statements, run, options.policy)
+        : { state: known, active: true, isOfPolicy: true };
     known = undefined;
     if (read === undefined) {
-      return null;
+      return NOTHING_COMES;
     }
-    const { patch, retryAt } = nextState(read, { ...run, slot: run.slot }, end, options.policy);
-    if (await moveState(statements, read.state, patch)) {
-      await markEnd(statements, run.token, { status: end.status, endEpoch: read.state.epoch + 1, retryAt });
-      return retryAt;
+    const after = nextState(read, { ...run, slot: run.slot }, end, options.policy);
+    if (await moveState(statements, read.state, after.patch)) {
+      const coming = comingAfter(read.state, after);
+      await markEnd(statements, run.token, { ...coming, status: end.status, endEpoch: read.state.epoch + 1 });
+      return coming;
     }
   }
 }
 
+function comingAfter(state: TaskState, { patch, retryAt }: AfterRun): Coming {
+  return {
+    retryAt,
+    nextSlot: patch.nextSlot === undefined ? state.nextSlot : patch.nextSlot,
+    terminated: patch.terminatedReason ?? null,
+  };
+}
+
 /** What moving a state left; there is no epoch where there was no state to move. */
-type Moved = { readonly endEpoch: number | null; readonly retryAt: Instant | null };
+type Moved = Coming & { readonly endEpoch: number | null };
 
 /** What only some ends need: a lost run the epoch by which a late result knows that nothing came since. */
 async function markEnd(
   statements: Statements,
   token: string,
-  { status, endEpoch, retryAt }: Moved & { readonly status: RunEnd['status'] },
+  {
+    status,
+    endEpoch,
+    retryAt,
+  }: Omit<Moved, 'nextSlot' | 'terminated'> & {
+    readonly status: RunEnd['status'];
+  },
 ): Promise<void> {
   if (status === 'lost' || retryAt !== null) {
     await statements.run(
@@ -202,14 +265,21 @@ async function markEnd(
 }
 
 function nextState(
-  { state, active }: ReadState,
+  { state, active, isOfPolicy }: ReadState,
   { slot, attempt }: { readonly slot: Instant; readonly attempt: number },
   end: RunEnd,
-  policy: RetryPolicy,
+  policy: EndPolicy,
 ): AfterRun {
   const { status, byShutdown, message, endedAt, moduleState } = end;
   const ended = { slot, attempt, status, byShutdown, message, endedAt, moduleState };
-  return afterRun(state, { ...policy, active }, ended);
+  if (isOfPolicy) {
+    return afterRun(state, { ...policy, active }, ended);
+  }
+  // What comes next is not for a period to say that the task does not have any more: the next tick decides anew.
+  const after = afterRun(state, { ...policy, period: null, active }, ended);
+  const isResting = !active || (state.terminatedAt ?? after.patch.terminatedAt ?? null) !== null;
+  const anew = isResting ? {} : ({ earliestStart: 'decide-anew' } as const);
+  return { ...after, patch: { ...after.patch, anchoredAt: floorToMinute(endedAt), ...anew } };
 }
 
 /**
@@ -219,26 +289,31 @@ function nextState(
 async function undoLost(
   statements: Statements,
   run: Run,
-  { end, policy }: { readonly end: RunEnd; readonly policy: RetryPolicy },
+  { end, policy }: { readonly end: RunEnd; readonly policy: EndPolicy },
 ): Promise<Moved | undefined> {
   if (run.status !== 'lost') {
     return undefined;
   }
-  const read = run.trigger === 'schedule' ? await readState(statements, run) : undefined;
+  const read = run.trigger === 'schedule' ? await readState(statements, run, policy) : undefined;
   if (read === undefined || run.slot === null) {
-    return { endEpoch: null, retryAt: null };
+    return { endEpoch: null, ...NOTHING_COMES };
   }
   if (read.state.epoch !== run.endEpoch) {
     return undefined;
   }
-  const before = withoutLost(read.state, run.slot);
-  const { patch, retryAt } = nextState({ ...read, state: before }, { ...run, slot: run.slot }, end, policy);
-  const moved = await moveState(statements, before, { ...whatLostChanges(before), ...patch });
-  return moved ? { endEpoch: before.epoch + 1, retryAt } : undefined;
+  const before = withoutLost(read.state, run.slot, policy);
+  const after = nextState({ ...read, state: before }, { ...run, slot: run.slot }, end, policy);
+  const moved = await moveState(statements, before, { ...whatLostChanges(before), ...after.patch });
+  return moved ? { endEpoch: before.epoch + 1, ...comingAfter(before, after) } : undefined;
 }
 
-function whatLostChanges({ retryAt, earliestStart, failures, firstFailureAt }: TaskState): StatePatch {
-  return { retryAt, earliestStart, failures, firstFailureAt };
+function whatLostChanges(before: TaskState): StatePatch {
+  const { retryAt, earliestStart, failures, firstFailureAt } = before;
+  const { currentPeriodSeconds, terminatedAt, terminatedReason } = before;
+  return {
+    ...{ retryAt, earliestStart, failures, firstFailureAt },
+    ...{ currentPeriodSeconds, terminatedAt, terminatedReason },
+  };
 }
 
 async function keepLate(statements: Statements, token: string, end: RunEnd): Promise<LateResult> {

@@ -2,9 +2,9 @@ import type { Knex } from 'knex';
 import { packageRoot } from './package-root.ts';
 
 /** The version of the schema that this program needs, and writes when it migrates. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
-const NAMES = ['0001_create_tables'] as const;
+const NAMES = ['0001_create_tables', '0002_add_policies'] as const;
 
 type MigrationFile = {
   readonly up: (knex: Knex) => Promise<void>;

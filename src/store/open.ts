@@ -57,8 +57,10 @@ async function migrated(driver: Driver, path: string, migrate: boolean): Promise
   }
   const schema = await usableSchema(driver, path);
   if (schema === undefined) {
+    const older = await readSchema(driver);
+    const found = older === null ? 'no schema yet' : `schema version ${older.version}`;
     throw new SchemaError(
-      `database ${path} has no schema of version ${SCHEMA_VERSION}: run "periodic-cron migrate --database sqlite:${path}"`,
+      `database ${path} has ${found}; this program needs version ${SCHEMA_VERSION}: run "periodic-cron migrate --database sqlite:${path}"`,
     );
   }
   return schema;

@@ -23,6 +23,22 @@ export type PastTask =
 
 const DEFINITION_ACTIONS = ['created', 'changed', 'enabled', 'disabled', 'removed'];
 
+/**
+ * What a definition had in the columns that were added since: records of older schemas do not name them. These are the
+ * defaults with which each column was added, and stay so whatever a new task gets.
+ */
+const BEFORE_COLUMN: Row = {
+  anchor: 'slot',
+  first_delay_s: null,
+  enabled_delay_s: null,
+  random_offset_s: 0,
+  catch_up: 'latest',
+  catch_up_max: 100,
+  backoff: 'none',
+  max_period_s: null,
+  deactivate_after: '',
+};
+
 /** The definition of a task at an instant, with its nodes; tags are left out. */
 export function taskAt(known: KnownTask, at: Instant): PastTask {
   const { audit, current } = known;
@@ -49,7 +65,7 @@ export function taskAt(known: KnownTask, at: Instant): PastTask {
 
 function recordOf(known: KnownTask, columns: JsonObject, at: Instant): TaskRecord {
   const nodes = known.current === undefined ? nodesForward(known.audit, at) : nodesBackward(known, at);
-  const record = taskRecordOf({ ...(columns as Row), id: known.id }, { nodes, tags: [] });
+  const record = taskRecordOf({ ...BEFORE_COLUMN, ...(columns as Row), id: known.id }, { nodes, tags: [] });
   return { ...record, createdAt: known.current?.createdAt ?? 0, updatedAt: known.current?.updatedAt ?? 0 };
 }
 
@@ -106,7 +122,7 @@ export function removalOfNode(
   );
 }
 
-/** Since when the slots of a state count, and the change that made it so. */
+/** Since when the slots of a state count, or from when, after a delay; and the change that made it so. */
 export type CountingStart = { readonly countedFrom: Instant; readonly change: AuditEntry };
 
 /** The last change up to the instant that let the state count anew, if one is recorded. */
@@ -120,13 +136,27 @@ export function countingStart(
   if (last === undefined) {
     return undefined;
   }
-  const countedFrom = floorToMinute(last.changedAt);
-  // Adding a task adds its nodes: the first change of that minute says more.
-  const change = changes.find(({ changedAt }) => floorToMinute(changedAt) === countedFrom) ?? last;
-  return { countedFrom, change };
+  const minute = floorToMinute(last.changedAt);
+  const ofMinute = changes.filter(({ changedAt }) => floorToMinute(changedAt) === minute);
+  // Adding a task adds its nodes: the first change of that minute says more, and they take over what the task has.
+  const [change = last] = ofMinute;
+  const decisive = ofMinute.findLast(({ action }) => action !== 'node added') ?? last;
+  return { countedFrom: minute + delayMsOf(decisive), change };
 }
 
-const COUNTING_COLUMNS = ['schedule_kind', 'schedule', 'timezone', 'scope'];
+/** How much later than its minute a change lets the slots count: the delay of a task that is new, or on again. */
+function delayMsOf({ action, after }: AuditEntry): number {
+  const column = DELAY_COLUMNS.get(action);
+  const seconds = column !== undefined && isJsonObject(after) ? after[column] : undefined;
+  return typeof seconds === 'number' && seconds > 0 ? Math.trunc(seconds) * 1_000 : 0;
+}
+
+const DELAY_COLUMNS: ReadonlyMap<string, string> = new Map([
+  ['created', 'first_delay_s'],
+  ['enabled', 'enabled_delay_s'],
+]);
+
+const COUNTING_COLUMNS = ['schedule_kind', 'schedule', 'timezone', 'anchor', 'scope'];
 
 function countsAnew({ action, before, after }: AuditEntry, scopeKey: string): boolean {
   switch (action) {

@@ -5,16 +5,17 @@ import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, nameOf, type TaskRecord } from '../core/task.ts';
 import type { Row } from './driver.ts';
 import { writeWithKnex } from './knex.ts';
-import { instantText, stateOf } from './rows.ts';
+import { instantText, numberOf, stateOf } from './rows.ts';
 import { readTask, type StoredTask } from './task-rows.ts';
 
 /** Which states are reset, of one node or all, by whom and when: `now` is the instant itself, not its minute. */
 export type Reset = { readonly node: string | undefined; readonly now: Instant; readonly actor: string };
 
 /**
- * Resets the states of a task, all of them or those of one node: clears terminated, failures and a pending attempt, and
- * counts from the minute of `now`. A handled slot that lies in the future, the trace of a clock that was wrong, is taken
- * back to that minute; the next attempts of such slots get numbers of their own. Running tasks go on.
+ * Resets the states of a task, all of them or those of one node: clears terminated, failures, back-off and a
+ * pending attempt, and counts from the minute of `now`, ticks from the last one. A handled slot that lies in the
+ * future, the trace of a clock that was wrong, is taken back to that minute; the next attempts of such slots get
+ * numbers of their own. Running tasks go on.
  *
  * @throws NotFoundError when there is no such task, or it has no state on the node
  */
@@ -65,6 +66,10 @@ async function writeReset(knex: Knex, state: TaskState, now: Instant): Promise<b
       earliest_start: '',
       changed_at: toText(now),
       retry_at: null,
+      anchored_at: null,
+      current_period_s: null,
+      due_tick: null,
+      counted_tick: await lastTick(knex, state.scopeKey),
       failures: 0,
       first_failure_at: null,
       fault: null,
@@ -73,6 +78,14 @@ async function writeReset(knex: Knex, state: TaskState, now: Instant): Promise<b
       ...takenBack(state, now, minute),
     });
   return changed === 1;
+}
+
+/** The number of the last tick that the state counts: of its node, or of all together. */
+async function lastTick(knex: Knex, scopeKey: string): Promise<number> {
+  const [row]: readonly Row[] = await knex('periodic_node')
+    .where(scopeKey === ALL_NODES ? {} : { name: scopeKey })
+    .sum({ number: 'tick_no' });
+  return numberOf(row?.['number']);
 }
 
 /** Slots that an earlier reset made repeatable stay so, although the handled slot has not come as far since. */
@@ -105,6 +118,7 @@ async function auditReset(
     scopeKey: state.scopeKey,
     handledSlot: instantText(state.handledSlot),
     retryAt: instantText(state.retryAt),
+    currentPeriodSeconds: state.currentPeriodSeconds,
     failures: state.failures,
     terminatedAt: instantText(state.terminatedAt),
     terminatedReason: state.terminatedReason,

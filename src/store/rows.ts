@@ -19,7 +19,13 @@ export const DEFINITION_COLUMNS = {
   timezone: 'timezone',
   scope: 'scope',
   ordering: 'ordering',
+  anchor: 'anchor',
   runImmediately: 'run_immediately',
+  firstDelaySeconds: 'first_delay_s',
+  enabledDelaySeconds: 'enabled_delay_s',
+  randomOffsetSeconds: 'random_offset_s',
+  catchUp: 'catch_up',
+  catchUpMax: 'catch_up_max',
   startDeadlineSeconds: 'start_deadline_s',
   timeoutSeconds: 'timeout_s',
   killGraceSeconds: 'kill_grace_s',
@@ -28,6 +34,9 @@ export const DEFINITION_COLUMNS = {
   retryMaxDelaySeconds: 'retry_max_delay_s',
   retryOn: 'retry_on',
   retryPastNext: 'retry_past_next',
+  backoff: 'backoff',
+  maxPeriodSeconds: 'max_period_s',
+  deactivateAfter: 'deactivate_after',
   overlap: 'overlap',
   maxParallel: 'max_parallel',
 } as const satisfies Readonly<Record<Exclude<keyof TaskDefinition, 'nodes' | 'tags'>, string>>;
@@ -51,7 +60,13 @@ export function taskRecordOf(
       timezone: row['timezone'],
       scope: row['scope'],
       ordering: row['ordering'],
+      anchor: row['anchor'],
       runImmediately: booleanOf(row['run_immediately']),
+      firstDelaySeconds: row['first_delay_s'],
+      enabledDelaySeconds: row['enabled_delay_s'],
+      randomOffsetSeconds: row['random_offset_s'],
+      catchUp: row['catch_up'],
+      catchUpMax: row['catch_up_max'],
       startDeadlineSeconds: row['start_deadline_s'],
       timeoutSeconds: row['timeout_s'],
       killGraceSeconds: row['kill_grace_s'],
@@ -60,6 +75,9 @@ export function taskRecordOf(
       retryMaxDelaySeconds: row['retry_max_delay_s'],
       retryOn: listOf(row['retry_on']),
       retryPastNext: booleanOf(row['retry_past_next']),
+      backoff: row['backoff'],
+      maxPeriodSeconds: row['max_period_s'],
+      deactivateAfter: row['deactivate_after'],
       overlap: row['overlap'],
       maxParallel: row['max_parallel'],
       nodes: parts.nodes,
@@ -99,6 +117,10 @@ export function stateOf(row: Row): TaskState {
     countedFrom: instantOf(row['counted_from']) ?? 0,
     firstSlot: instantOf(row['first_slot']),
     handledSlot: instantOf(row['handled_slot']),
+    anchoredAt: instantOf(row['anchored_at']),
+    currentPeriodSeconds: numberOrNull(row['current_period_s']),
+    countedTick: numberOf(row['counted_tick']),
+    dueTick: numberOrNull(row['due_tick']),
     repeatableUntil: instantOf(row['repeatable_until']),
     nextSlot: instantOf(row['next_slot']),
     earliestStart: row['earliest_start'] === DECIDE_ANEW ? 'decide-anew' : instantOf(row['earliest_start']),
@@ -122,6 +144,10 @@ const STATE_COLUMNS = {
   countedFrom: 'counted_from',
   firstSlot: 'first_slot',
   handledSlot: 'handled_slot',
+  anchoredAt: 'anchored_at',
+  currentPeriodSeconds: 'current_period_s',
+  countedTick: 'counted_tick',
+  dueTick: 'due_tick',
   repeatableUntil: 'repeatable_until',
   nextSlot: 'next_slot',
   earliestStart: 'earliest_start',
@@ -144,6 +170,7 @@ const STATE_INSTANTS: ReadonlySet<string> = new Set([
   'countedFrom',
   'firstSlot',
   'handledSlot',
+  'anchoredAt',
   'repeatableUntil',
   'nextSlot',
   'earliestStart',
@@ -213,13 +240,15 @@ export type Run = {
   readonly pidNamespace: string | null;
   readonly pid: number | null;
   readonly pidStarted: string | null;
+  /** Why it is asked to stop while it is alive, such as `postponed`; null if nobody asks. */
+  readonly cancelRequested: string | null;
 };
 
 /** Every column of periodic_run but the output, which may be large. */
 export const RUN_COLUMNS = `id, token, task_id, task_name, module, scope_key, node, trigger_kind, slot, slot_first,
   slot_count, attempt, epoch, end_epoch, status, reason, message, created_at, started_at, ended_at, duration_ms,
   deadline_at, exit_code, signal, result, output_bytes, late_result, machine_id, boot_id, pid_namespace, pid,
-  pid_started`;
+  pid_started, cancel_requested`;
 
 /** Reads a row of periodic_run. */
 export function runOf(row: Row): Run {
@@ -256,6 +285,7 @@ export function runOf(row: Row): Run {
     pidNamespace: textOf(row['pid_namespace']),
     pid: numberOrNull(row['pid']),
     pidStarted: textOf(row['pid_started']),
+    cancelRequested: textOf(row['cancel_requested']),
   };
 }
 

@@ -41,3 +41,13 @@ export async function findRun(driver: Driver, token: string): Promise<Run | unde
   const [row] = await driver.all(`SELECT ${RUN_COLUMNS} FROM periodic_run WHERE token = ?`, [token]);
   return row === undefined ? undefined : runOf(row);
 }
+
+/** How long a run of each task took on average, in ms, by the runs that succeeded and that the ledger still holds. */
+export async function averageDurations(driver: Driver): Promise<ReadonlyMap<number, number>> {
+  const rows = await driver.all(
+    `SELECT task_id, avg(duration_ms) AS average FROM periodic_run
+     WHERE status = 'succeeded' AND duration_ms IS NOT NULL GROUP BY task_id`,
+    [],
+  );
+  return new Map(rows.map((row) => [numberOf(row['task_id']), Math.round(numberOf(row['average']))]));
+}

@@ -1,4 +1,5 @@
 import { type Instant, toText } from '../core/instants.ts';
+import type { TickNumbers } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
 import type { Driver } from './driver.ts';
@@ -11,20 +12,39 @@ export type DueKey = { readonly taskId: number; readonly scopeKey: string; reado
 export const UNASSIGNED = '';
 
 /**
- * The states of the node that are due at the instant or marked, ascending by (ordering, id): one index lookup for each
- * key, whatever the number of definitions. A task of scope `one` is included only if the node is among its nodes, or if
- * it has none that can be, so that somebody notices.
+ * The states of the node that are due at the instant, whose tick has come, or that are marked, ascending by
+ * (ordering, id): index lookups for each key, whatever the number of definitions. The node's own states wait for ticks
+ * of the node, those that nodes share for ticks of all. A task of scope `one` is included only if the node is among its
+ * nodes, or if it has none that can be, so that somebody notices.
  */
-export async function listDueKeys(driver: Driver, node: string, tickAt: Instant): Promise<readonly DueKey[]> {
+export async function listDueKeys(
+  driver: Driver,
+  node: string,
+  tickAt: Instant,
+  ticks: TickNumbers,
+): Promise<readonly DueKey[]> {
+  // Ranges with two ends, and UNION ALL made distinct outside: with less, SQLite goes through all states once it has
+  // statistics by which most wait for nothing.
   const rows = await driver.all(
-    `SELECT s.task_id, s.scope_key, t.ordering FROM periodic_task_state s JOIN periodic_task t ON t.id = s.task_id
-     WHERE s.scope_key IN (?, ?, ?) AND s.earliest_start <= ?
-       AND (s.scope_key <> ?
+    `SELECT DISTINCT due.task_id, due.scope_key, t.ordering FROM (
+       SELECT task_id, scope_key FROM periodic_task_state
+       WHERE scope_key IN (?, ?, ?) AND earliest_start BETWEEN '' AND ?
+       UNION ALL
+       SELECT task_id, scope_key FROM periodic_task_state WHERE scope_key = ? AND due_tick BETWEEN 0 AND ?
+       UNION ALL
+       SELECT task_id, scope_key FROM periodic_task_state WHERE scope_key = ? AND due_tick BETWEEN 0 AND ?) due
+     JOIN periodic_task t ON t.id = due.task_id
+     WHERE (due.scope_key <> ?
             OR EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id AND n.node IN (?, ?))
             OR NOT EXISTS (SELECT 1 FROM periodic_task_node n
                            WHERE n.task_id = t.id AND n.node <> '' AND n.node = trim(n.node)))
-     ORDER BY t.ordering, t.id`,
-    [node, ALL_NODES, UNASSIGNED, toText(tickAt), ALL_NODES, node, ALL_NODES],
+     ORDER BY t.ordering, due.task_id`,
+    [
+      ...[node, ALL_NODES, UNASSIGNED, toText(tickAt)],
+      ...[node, ticks.own],
+      ...[ALL_NODES, ticks.all],
+      ...[ALL_NODES, node, ALL_NODES],
+    ],
   );
   return rows.map((row) => ({
     taskId: numberOf(row['task_id']),
@@ -51,6 +71,19 @@ export async function nextEarliestStart(
     [node, toText(after), ALL_NODES, toText(after), node, ALL_NODES],
   );
   return instantOf(row?.['at']);
+}
+
+/** Whether a state of the node, or one that it shares, waits for a tick: no instant says when it becomes due. */
+export async function waitsForTicks(driver: Driver, node: string): Promise<boolean> {
+  // No tick has a number below 0; unlike NOT NULL, the bound is one that every engine takes from the index.
+  const rows = await driver.all(
+    `SELECT s.task_id FROM periodic_task_state s WHERE s.scope_key IN (?, ?) AND s.due_tick >= 0
+       AND (s.scope_key = ?
+            OR EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = s.task_id AND n.node IN (?, ?)))
+     LIMIT 1`,
+    [node, ALL_NODES, node, node, ALL_NODES],
+  );
+  return rows.length > 0;
 }
 
 /** A definition, its state, and how many runs of that state are alive: what a decision needs. */

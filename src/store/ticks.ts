@@ -1,4 +1,5 @@
 import { type Instant, toText } from '../core/instants.ts';
+import type { TickNumbers } from '../core/slots.ts';
 import { ALL_NODES } from '../core/task.ts';
 import type { Driver, SqlValue, Statements } from './driver.ts';
 import { instantOf, instantText, numberOf, textOf } from './rows.ts';
@@ -16,6 +17,8 @@ export type NodeFacts = {
 
 export type BegunTick = {
   readonly tickNo: number;
+  /** The number of this tick on its node, and that of it among the ticks of all nodes. */
+  readonly ticks: TickNumbers;
   /** The instant of the node's tick before this one; null for its first. */
   readonly previousTickAt: Instant | null;
   /** The machine was booted since the node's last tick. */
@@ -39,6 +42,7 @@ export function beginTick(
       [node.name],
     );
     const tickNo = numberOf(row?.['tick_no']);
+    const ticks = await tickNumbers(statements, node.name);
     const hasChanged = (column: string, now: string): boolean => {
       const before = textOf(row?.[column]);
       return before !== null && before !== now;
@@ -50,15 +54,28 @@ export function beginTick(
       [node.name, tickNo, toText(at.tickAt), toText(at.startedAt)],
     );
     if (rebooted) {
-      await markCronStates(statements, node.name, { tasks: IS_REBOOT, firstSlot: at.tickAt });
+      await markZonedStates(statements, node.name, { tasks: IS_REBOOT, firstSlot: at.tickAt });
     }
     if (hasChanged('tz_version', node.tzVersion)) {
-      await markCronStates(statements, node.name, { tasks: IS_ANY });
+      await markZonedStates(statements, node.name, { tasks: IS_ANY });
     } else if (hasChanged('timezone', node.timezone)) {
-      await markCronStates(statements, node.name, { tasks: IS_IN_NODE_ZONE });
+      await markZonedStates(statements, node.name, { tasks: IS_IN_NODE_ZONE });
     }
-    return { tickNo, previousTickAt: instantOf(row?.['last_tick_at']), rebooted };
+    return { tickNo, ticks, previousTickAt: instantOf(row?.['last_tick_at']), rebooted };
   });
+}
+
+/**
+ * The numbers of the last tick: on the node, 0 if it is not known, and among the ticks of all nodes. Within the
+ * transaction that begins a tick, these are its own.
+ */
+export async function tickNumbers(statements: Statements, node: string): Promise<TickNumbers> {
+  const [row] = await statements.all(
+    `SELECT coalesce(sum(CASE WHEN name = ? THEN tick_no END), 0) AS own_number,
+       coalesce(sum(tick_no), 0) AS shared_number FROM periodic_node`,
+    [node],
+  );
+  return { own: numberOf(row?.['own_number']), all: numberOf(row?.['shared_number']) };
 }
 
 async function raiseTickNumber(statements: Statements, name: string): Promise<void> {
@@ -89,11 +106,11 @@ async function updateNode(statements: Statements, node: NodeFacts, now: Instant)
 }
 
 const IS_ANY = '';
-const IS_REBOOT = "AND lower(trim(t.schedule)) = '@reboot'";
+const IS_REBOOT = "AND t.schedule_kind = 'cron' AND lower(trim(t.schedule)) = '@reboot'";
 const IS_IN_NODE_ZONE = "AND trim(t.timezone) = ''";
 
-/** Lets the node decide anew on its tasks of kind `cron` that meet the condition, and on those that it shares. */
-async function markCronStates(
+/** Lets the node decide anew on its tasks of zoned kinds that meet the condition, and on those that it shares. */
+async function markZonedStates(
   statements: Statements,
   node: string,
   { tasks, firstSlot = null }: { readonly tasks: string; readonly firstSlot?: Instant | null },
@@ -101,7 +118,7 @@ async function markCronStates(
   await statements.run(
     `UPDATE periodic_task_state SET epoch = epoch + 1, first_slot = coalesce(?, first_slot), earliest_start = ''
      WHERE scope_key IN (?, ?) AND task_id IN (
-       SELECT t.id FROM periodic_task t WHERE t.schedule_kind = 'cron' ${tasks}
+       SELECT t.id FROM periodic_task t WHERE t.schedule_kind IN ('cron', 'window', 'at') ${tasks}
          AND EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id AND n.node IN (?, ?)))`,
     [instantText(firstSlot), node, ALL_NODES, node, ALL_NODES],
   );

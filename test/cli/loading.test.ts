@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { packageRoot } from '../../src/store/package-root.ts';
 
 const IMPORT = /^(?:import|export) (?:.*? from )?"([^"]+)";$/gm;
-const PACKAGE_ON_DEMAND = /\bimport\("(?!node:|\.)([^"]+)"\)/g;
+const PACKAGE_ON_DEMAND = /(?:\bimport|\bcreateRequire\(import\.meta\.url\))\("(?!node:|\.)([^"]+)"\)/g;
 const SOURCE = /^\/\/(?:#region)? ((?:src|node_modules)\/.+)$/gm;
 
 type Loaded = {
@@ -48,6 +48,16 @@ test('a tick with nothing due loads one package, the driver of its database, whe
 test('a tick with nothing due loads nothing of what only a due task, a file or another command needs', () => {
   const { sources } = loadedWith('main.js');
   const unneeded =
-    /node_modules|src\/(config\/schema|cli\/program|core\/(zone|due|task-schema|schedule\/)|store\/(knex|migrate|definitions|prune|finish|claim)|modules\/|runner\/(pass|replay|recovery|preview|run-task|handle-state))/;
+    /node_modules|src\/(config\/schema|cli\/(program|event-log-)|core\/(zone|due|task-schema|schedule\/)|store\/(knex|migrate|definitions|prune|finish|claim)|modules\/|runner\/(pass|replay|recovery|preview|run-task|handle-state))/;
   expect(sources.filter((source) => unneeded.test(source))).toEqual([]);
+});
+
+test('a tick that is to log loads the package for that with its first line', () => {
+  const chunk = readdirSync(join(packageRoot(), 'dist', 'chunks')).find((name) =>
+    name.startsWith('event-log-file-'),
+  );
+  const { packages, packagesOnDemand, sources } = loadedWith(join('chunks', String(chunk)));
+  expect(packages).toEqual([]);
+  expect(packagesOnDemand).toContain('pino');
+  expect(sources.filter((source) => source.startsWith('src/runner/pass'))).toEqual([]);
 });

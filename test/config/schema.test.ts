@@ -20,6 +20,7 @@ describe('a configuration file', () => {
         default_spacing: '90s',
         output_limit: '1MiB',
         modules: { folders: ['modules'], packages: ['periodic-cron-backup'] },
+        log: { file: 'log/events.json', level: 'warn' },
       }),
     ).toEqual({
       kind: 'valid',
@@ -33,6 +34,7 @@ describe('a configuration file', () => {
         default_spacing: 90,
         output_limit: 1_048_576,
         modules: { folders: ['modules'], packages: ['periodic-cron-backup'] },
+        log: { file: 'log/events.json', level: 'warn' },
       },
     });
   });
@@ -53,6 +55,13 @@ describe('a configuration file', () => {
     [{ modules: { folders: 'x' } }, 'modules.folders', 'expected a list of folders, got "x"'],
     [{ modules: { folders: ['a', 3] } }, 'modules.folders.1', 'expected a path, got 3'],
     [{ modules: { packages: [' '] } }, 'modules.packages.0', 'expected the name of a package, got ""'],
+    [{ log: { files: 'x', file: 'x' } }, 'log.files', 'unknown key (did you mean file?)'],
+    [{ log: { file: 'x', folders: [] } }, 'log.folders', 'unknown key'],
+    [{ log: 'x.log' }, 'log', 'expected the keys file and level, got "x.log"'],
+    [{ log: { level: 'warn' } }, 'log.file', 'expected a path, got nothing'],
+    [{ log: { file: ' ' } }, 'log.file', 'expected a path, got ""'],
+    [{ log: { file: 'x', level: 'loud' } }, 'log.level', 'expected debug, info or warn, got "loud"'],
+    [{ log: { file: 'x', level: null } }, 'log.level', 'expected debug, info or warn, got nothing'],
     [{ database: 3 }, 'database', 'expected sqlite:PATH, got 3'],
     [
       { database: 'postgres://ann:secret@h/x' },

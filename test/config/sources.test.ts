@@ -44,6 +44,7 @@ test('without any source everything has its default', async () => {
     defaultSpacingSeconds: 300,
     outputLimitBytes: 65_536,
     modules: { folders: [], packages: [] },
+    log: { file: undefined, level: 'info' },
   });
 });
 
@@ -60,6 +61,9 @@ output_limit: 1MiB
 modules:
   folders: [modules, /opt/modules]
   packages: [periodic-cron-backup]
+log:
+  file: log/events.json
+  level: debug
 `;
   expect(await load({ files: { '/etc/periodic-cron/config.yaml': text } })).toEqual({
     database: {
@@ -78,6 +82,7 @@ modules:
     defaultSpacingSeconds: 600,
     outputLimitBytes: 1_048_576,
     modules: { folders: ['/etc/periodic-cron/modules', '/opt/modules'], packages: ['periodic-cron-backup'] },
+    log: { file: '/etc/periodic-cron/log/events.json', level: 'debug' },
   });
 });
 
@@ -261,6 +266,28 @@ describe('the database', () => {
     ],
   ] satisfies [string, Changes, string][])('%s', async (_case, changes, message) => {
     await expect(load(changes)).rejects.toThrow(new ConfigError(message));
+  });
+});
+
+describe('the log', () => {
+  const logTo = (file: string) => ({ '/etc/periodic-cron/config.yaml': `log: { file: ${file} }` });
+
+  test('has the level info unless the file says otherwise', async () => {
+    expect((await load({ files: logTo('/var/log/x.log') })).log).toEqual({
+      file: '/var/log/x.log',
+      level: 'info',
+    });
+  });
+
+  test.each([
+    ['the database', logTo('/srv/tasks.sqlite'), 'the database'],
+    ['the configuration file', logTo('config.yaml'), 'this file itself'],
+  ])('is not written into %s', async (_case, files, got) => {
+    await expect(load({ files, flags: { database: 'sqlite:tasks.sqlite' } })).rejects.toThrow(
+      new ConfigError(
+        `/etc/periodic-cron/config.yaml: log.file: expected a file for the log alone, got ${got}`,
+      ),
+    );
   });
 });
 

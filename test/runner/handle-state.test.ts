@@ -77,12 +77,26 @@ test('a slot that is too late drops the pending attempt of the slot before, and 
     columns: { module: 'fail', retry_limit: 3, retry_delay_s: 600, start_deadline_s: 60 },
   });
   await world.tick('12:05');
-  const message = 'too late: more than 1m after the slot; supersedes attempt 2 of slot 2026-03-10T12:05:00Z';
+  const message = 'too late: more than 1m late; supersedes attempt 2 of slot 2026-03-10T12:05:00Z';
   const { notRun } = await world.tick('12:12');
   expect(notRun).toMatchObject([{ task: 'bad', reason: `skipped, ${message}` }]);
   expect(world.ledger()).toEqual(['bad 12:05 failed (superseded)', 'bad 12:10 skipped (too_late)']);
   expect(world.runRows()[1]).toMatchObject({ message });
   expect(world.stateRow('bad')).toMatchObject({ retry_at: null, earliest_start: '2026-03-10T12:15:00.000Z' });
+});
+
+test('a newer slot that gives the task up with its pending attempt reports that run as the last one', async () => {
+  const world = await openVirtualWorld();
+  world.addTask({
+    name: 'bad',
+    columns: { module: 'fail', retry_limit: 3, retry_delay_s: 600, deactivate_after: '1 failure' },
+  });
+  expect(exitCodeOf(await world.tick('12:05'))).toBe(0);
+  const report = await world.tick('12:10');
+  const terminated = 'deactivated after 1 failure in a row since 2026-03-10T12:05:00Z';
+  expect(report.runs).toMatchObject([{ task: 'bad', status: 'failed', retryAt: null, terminated }]);
+  expect(exitCodeOf(report)).toBe(1);
+  expect(world.stateRow('bad')).toMatchObject({ terminated_reason: terminated, earliest_start: null });
 });
 
 describe('a fault that comes again', () => {

@@ -16,7 +16,7 @@ const BROKEN: ReadonlyArray<readonly [string, Columns, Columns, string]> = [
     'a kind',
     { schedule_kind: 'crom' },
     { schedule_kind: 'every' },
-    'schedule_kind: expected cron, every, manual',
+    'schedule_kind: expected cron, every, window, ticks, at, manual',
   ],
   ['a zone', { timezone: 'Mars/Olympus' }, { timezone: '' }, 'timezone: '],
   ['a module', { module: 'succed' }, { module: 'succeed' }, 'module: expected a known module'],

@@ -45,7 +45,7 @@ test('a preview decides as the tick would, and changes nothing', async () => {
   expect(await previewed(world, '12:12:30')).toEqual([
     'would run due missed 1 attempt 1',
     'busy: still running; the slot stays due',
-    'late: would be skipped, too late: more than 1m after the slot',
+    'late: 2 slots would be skipped, too late: more than 1m late',
     expect.stringMatching(/^broken: invalid: module: expected a known module/),
     'waiting: not due yet',
   ]);
@@ -80,6 +80,39 @@ test('a preview says how long nothing will be due', async () => {
   world.addTask({ name: 'backup' });
   await world.tick('12:05');
   expect((await previewTick(world.runner, at('12:06:30'))).idleForSeconds).toBe(210);
+});
+
+test.each([
+  { anchor: 'finish' },
+  { anchor: 'start', backoff: 'every_run' },
+  { schedule: '10m', backoff: 'on_failure' },
+])(
+  'a preview with %j says how long nothing will be due after what would run, as the tick does',
+  async (columns) => {
+    const world = await openVirtualWorld();
+    world.addTask({ name: 'backup', columns });
+    world.sql.exec('UPDATE periodic_task_state SET failures = 2, current_period_s = 2400');
+    const foreseen = await previewTick(world.runner, at('12:40'));
+    const { runs, idleForSeconds } = await world.tick('12:40');
+    expect(runs).toHaveLength(1);
+    expect(idleForSeconds).toBeGreaterThan(0);
+    expect(foreseen.idleForSeconds).toBe(idleForSeconds);
+  },
+);
+
+test('a preview names no next slot of a period that counts from the end of a run that is alive', async () => {
+  const world = await openVirtualWorld();
+  const gate = createGate();
+  world.script.call = gate.wait;
+  world.addTask({ name: 'busy', columns: { module: 'call', run_immediately: 1, anchor: 'finish' } });
+  const tick = world.tick('12:00');
+  await gate.reached;
+  world.changeTask('busy', { ordering: 1 });
+  expect((await previewTick(world.runner, at('12:12'))).notRun).toMatchObject([
+    { task: 'busy', reason: 'still running', nextSlotAt: null },
+  ]);
+  gate.open();
+  await tick;
 });
 
 /** A registry whose only module is a foreign one, and what its inspector was asked. */

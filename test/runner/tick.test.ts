@@ -213,7 +213,7 @@ describe('what happens to a task', () => {
     world.addTask({ name: 'backup', columns: { start_deadline_s: 60 } });
     await world.tick('12:06:01');
     expect(world.ledger()).toEqual(['backup 12:05 skipped (too_late)']);
-    expect(world.runRows()[0]).toMatchObject({ message: 'too late: more than 1m after the slot' });
+    expect(world.runRows()[0]).toMatchObject({ message: 'too late: more than 1m late' });
   });
 
   test('a deadline counts to the claim, so a slow task before it can make a slot too late', async () => {

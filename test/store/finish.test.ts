@@ -258,6 +258,24 @@ describe('a result that comes late', () => {
     expect(database.stateRow('backup')).toMatchObject({ failures: 3, retry_at: null });
   });
 
+  test.each([
+    ['every_run, whose period no failure made longer', 'every_run', 2_400],
+    ['on_failure, whose period that made longer', 'on_failure', null],
+  ] as const)('after a lost run with back-off %s', async (_title, backoff, seconds) => {
+    const { database, driver, taskId } = await openWorld();
+    const period = { periodSeconds: 600, anchor: 'slot', backoff, maxPeriodSeconds: null } as const;
+    const policy = { ...NO_RETRY, period };
+    await driver.run("UPDATE periodic_task SET schedule = '10m', backoff = ?", [backoff]);
+    await driver.run("UPDATE periodic_task_state SET counted_from = '2026-03-10T12:00:00.000Z'");
+    const token = await claimSlot(driver, taskId, '12:05');
+    await driver.run('UPDATE periodic_task_state SET current_period_s = ?', [
+      backoff === 'every_run' ? 2_400 : null,
+    ]);
+    await finishRun(driver, token, LOST, policy);
+    await recordLateEnd(driver, token, endWith(), policy);
+    expect(database.stateRow('backup')).toMatchObject({ current_period_s: seconds, failures: 0 });
+  });
+
   test('of a run beside others leaves the pending attempt of the newer slot alone', async () => {
     const { database, driver, taskId } = await openWorld();
     const older = await claimSlot(driver, taskId, '12:05');

@@ -145,6 +145,196 @@ describe('migrating a database that is in use', () => {
   });
 });
 
+describe('migrating a database of version 1 that is in use', () => {
+  /** Of each table, the columns of version 1 that every row has, in the order of its key. */
+  type Content = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
+
+  const STOCK = `
+    UPDATE periodic_task SET created_at = '2026-01-01T00:00:00.000Z';
+    INSERT INTO periodic_node (name, tick_no, timezone) VALUES ('alpha', 41, 'UTC'), ('beta', 100, 'UTC');
+    INSERT INTO periodic_task (id, name, module, schedule_kind, schedule, scope, ordering) VALUES
+      (10, 'backup', 'command', 'every', '5m', 'each', 3),
+      (11, 'mirror', 'command', 'cron', '0 * * * *', 'one', 1),
+      (12, 'tidy', 'command', 'manual', '', 'each', 0),
+      (13, 'gone', 'command', 'manual', '', 'each', 0);
+    INSERT INTO periodic_task_node (task_id, node) VALUES (10, 'alpha'), (10, 'beta'), (11, '*'), (12, 'alpha');
+    INSERT INTO periodic_task_tag (task_id, tag) VALUES (10, 'nightly'), (11, 'nightly');
+    DELETE FROM periodic_task WHERE id = 13;
+    DELETE FROM periodic_task_state WHERE scope_key = '';
+    UPDATE periodic_task_state SET epoch = 7, counted_from = '2026-01-01T00:00:00.000Z',
+      handled_slot = '2026-11-21T08:00:00.000Z', next_slot = '2026-11-21T08:05:00.000Z',
+      earliest_start = '2026-11-21T08:05:00.000Z', changed_at = '2026-01-01T00:00:00.000Z';
+    UPDATE periodic_task_state SET failures = 2, retry_at = '2026-11-21T08:02:00.000Z', attempt = 1
+      WHERE task_id = 10 AND scope_key = 'alpha';
+    UPDATE periodic_task_state SET earliest_start = NULL, terminated_at = '2026-11-21T08:00:00.000Z'
+      WHERE task_id = 10 AND scope_key = 'beta';
+    UPDATE periodic_task_state SET earliest_start = '', module_state = '{"a":1}' WHERE task_id = 11;
+    INSERT INTO periodic_run (token, task_id, task_name, module, scope_key, node, live_node, trigger_kind, slot,
+        status, created_at) VALUES
+      ('t-1', 10, 'backup', 'command', 'alpha', 'alpha', NULL, 'schedule', '2026-11-21T08:00:00.000Z', 'failed',
+        '2026-11-21T08:00:01.000Z'),
+      ('t-2', 11, 'mirror', 'command', '*', 'beta', 'beta', 'manual', NULL, 'running', '2026-11-21T08:00:02.000Z');
+    INSERT INTO periodic_tick (node, tick_no, tick_at, started_at)
+      VALUES ('alpha', 41, '2026-11-21T08:00:00.000Z', '2026-11-21T08:00:01.000Z');`;
+
+  async function openFirstVersion(): Promise<string> {
+    const path = emptyFile();
+    await writeWithKnex(path, (knex) => knex.migrate.up({ ...migrationConfig, name: '0001_create_tables' }));
+    change(path, STOCK);
+    return path;
+  }
+
+  function change(path: string, sql: string): void {
+    const database = new Database(path);
+    database.exec(sql);
+    database.close();
+  }
+
+  const goBack = (path: string) => writeWithKnex(path, (knex) => knex.migrate.down(migrationConfig));
+
+  function columnsOf(path: string): Readonly<Record<string, readonly string[]>> {
+    return Object.fromEntries(
+      TABLES.map((table) => [table, rowsOf(path, `PRAGMA table_info(${table})`).map(({ name }) => name)]),
+    );
+  }
+
+  function contentOf(path: string, columns: ReturnType<typeof columnsOf>): Content {
+    return Object.fromEntries(
+      Object.entries(columns)
+        .filter(([table]) => table !== 'periodic_schema')
+        .map(([table, names]) => [
+          table,
+          rowsOf(path, `SELECT ${names.join(', ')} FROM ${table} ORDER BY 1, 2`),
+        ]),
+    );
+  }
+
+  function versionsOf(path: string) {
+    return rowsOf(path, 'SELECT version, oldest_version, database_id FROM periodic_schema');
+  }
+
+  test('keeps every row as it was, so that nothing is due that was not', async () => {
+    const path = await openFirstVersion();
+    const columns = columnsOf(path);
+    const before = contentOf(path, columns);
+    expect(Object.values(before).filter((rows) => rows.length === 0)).toEqual([]);
+    expect(before['periodic_task_state']).toHaveLength(5);
+    const [{ database_id }] = versionsOf(path);
+    expect(await migrateSqlite(path)).toEqual(NAMES.slice(1));
+    expect(contentOf(path, columns)).toEqual(before);
+    expect(versionsOf(path)).toEqual([{ version: 2, oldest_version: 2, database_id }]);
+  });
+
+  test('gives every row the policies by which it runs as before', async () => {
+    const path = await openFirstVersion();
+    await migrateSqlite(path);
+    const distinct = (table: string, columns: string) =>
+      rowsOf(path, `SELECT DISTINCT ${columns} FROM ${table}`);
+    expect(
+      distinct(
+        'periodic_task',
+        'anchor, first_delay_s, enabled_delay_s, random_offset_s, catch_up, catch_up_max, backoff, max_period_s, deactivate_after',
+      ),
+    ).toEqual([
+      {
+        anchor: 'slot',
+        first_delay_s: null,
+        enabled_delay_s: null,
+        random_offset_s: 0,
+        catch_up: 'latest',
+        catch_up_max: 100,
+        backoff: 'none',
+        max_period_s: null,
+        deactivate_after: '',
+      },
+    ]);
+    expect(distinct('periodic_task_state', 'anchored_at, current_period_s, counted_tick, due_tick')).toEqual([
+      { anchored_at: null, current_period_s: null, counted_tick: 0, due_tick: null },
+    ]);
+    expect(distinct('periodic_run', 'cancel_requested')).toEqual([{ cancel_requested: null }]);
+  });
+
+  test('wakes what rested because its kind was not known, and lets it count from now', async () => {
+    const path = await openFirstVersion();
+    change(
+      path,
+      `UPDATE periodic_task SET schedule_kind = 'ticks', schedule = '0' WHERE id IN (10, 11);
+       UPDATE periodic_task_state SET epoch = 9, counted_from = '2026-01-01T00:00:00.000Z', earliest_start = NULL,
+         first_slot = '2026-01-01T00:00:00.000Z'`,
+    );
+    await migrateSqlite(path);
+    const states = rowsOf(
+      path,
+      `SELECT task_id, scope_key, epoch, counted_from > '2026-01-02' AS is_new, first_slot, earliest_start, counted_tick
+       FROM periodic_task_state ORDER BY 1, 2`,
+    );
+    const rests = { epoch: 9, is_new: 0, first_slot: '2026-01-01T00:00:00.000Z', earliest_start: null };
+    const woken = { epoch: 10, is_new: 1, first_slot: null, earliest_start: '' };
+    expect(states).toEqual([
+      { task_id: 1, scope_key: '*', ...rests, counted_tick: 0 },
+      { task_id: 10, scope_key: 'alpha', ...woken, counted_tick: 41 },
+      { task_id: 10, scope_key: 'beta', ...woken, counted_tick: 100 },
+      { task_id: 11, scope_key: '*', ...woken, counted_tick: 141 },
+      { task_id: 12, scope_key: 'alpha', ...rests, counted_tick: 0 },
+    ]);
+  });
+
+  test('lets changes by plain SQL count as those of the new version do', async () => {
+    const path = await openFirstVersion();
+    await migrateSqlite(path);
+    change(path, "UPDATE periodic_task SET anchor = 'finish' WHERE id = 10");
+    expect(
+      rowsOf(
+        path,
+        'SELECT epoch, counted_tick FROM periodic_task_state WHERE task_id = 10 ORDER BY scope_key',
+      ),
+    ).toEqual([
+      { epoch: 8, counted_tick: 41 },
+      { epoch: 8, counted_tick: 100 },
+    ]);
+  });
+
+  test('and back loses the new columns only, and gives the schema of before', async () => {
+    const path = await openFirstVersion();
+    const columns = columnsOf(path);
+    const parts = () => schemaOf(path).filter(({ type }) => type !== 'table');
+    const before = { columns, parts: parts(), versions: versionsOf(path) };
+    await migrateSqlite(path);
+    change(
+      path,
+      `UPDATE periodic_task SET schedule_kind = 'ticks', anchor = 'start', first_delay_s = 5, deactivate_after = 'x'
+         WHERE id = 10;
+       UPDATE periodic_task_state SET epoch = 20, anchored_at = '2026-11-21T08:00:00.000Z', current_period_s = 600,
+         counted_tick = 5, due_tick = 8 WHERE task_id <> 1;
+       UPDATE periodic_run SET cancel_requested = 'postponed'`,
+    );
+    const content = contentOf(path, columns);
+    await goBack(path);
+    expect(contentOf(path, columns)).toEqual(content);
+    expect({ columns: columnsOf(path), parts: parts(), versions: versionsOf(path) }).toEqual(before);
+    change(path, 'UPDATE periodic_task SET timeout_s = 5 WHERE id = 12');
+    expect(rowsOf(path, 'SELECT epoch FROM periodic_task_state WHERE task_id = 12')).toEqual([{ epoch: 21 }]);
+    expect(rowsOf(path, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
+    expect(rowsOf(path, 'PRAGMA foreign_key_check')).toEqual([]);
+  });
+
+  test('and back, and up once more, never gives an id twice', async () => {
+    const path = await openFirstVersion();
+    for (const step of [migrateSqlite, goBack, migrateSqlite]) {
+      await step(path);
+      change(
+        path,
+        `INSERT INTO periodic_task (name, module, schedule_kind) VALUES ('next', 'command', 'manual');
+         DELETE FROM periodic_task WHERE name = 'next'`,
+      );
+    }
+    expect(
+      rowsOf(path, "SELECT DISTINCT task_id FROM periodic_audit WHERE task_name = 'next' ORDER BY task_id"),
+    ).toEqual([{ task_id: 14 }, { task_id: 15 }, { task_id: 16 }]);
+    expect(rowsOf(path, 'SELECT id FROM periodic_run ORDER BY id')).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+});
+
 describe('migrating by several processes', () => {
   test('at once on a new file gives one schema: one of them runs it, the others wait and find it done', async () => {
     const world = openProgramWorld();
@@ -155,7 +345,7 @@ describe('migrating by several processes', () => {
     expect(ends.map(({ err }) => err).sort()).toEqual(['', '', '', '', '', '', '', note]);
     const ran = ends.map(({ out }) => JSON.parse(out).ran as readonly string[]);
     expect(ran.filter((names) => names.length > 0)).toEqual([NAMES]);
-    expect(rowsOf(world.databasePath, 'SELECT version FROM periodic_schema')).toEqual([{ version: 1 }]);
+    expect(rowsOf(world.databasePath, 'SELECT version FROM periodic_schema')).toEqual([{ version: 2 }]);
     expect(rowsOf(world.databasePath, 'SELECT name FROM periodic_task')).toEqual([{ name: 'prune_history' }]);
     expect(rowsOf(world.databasePath, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
   }, 60_000);
@@ -171,7 +361,7 @@ describe('migrating by several processes', () => {
     expect(schemaOf(world.databasePath)).toEqual([]);
     const next = await world.call('migrate');
     expect(next).toMatchObject({ exitCode: 0, err: '' });
-    expect(next.out).toBe(`${NAMES.map((name) => `ran ${name}\n`).join('')}the schema has version 1\n`);
+    expect(next.out).toBe(`${NAMES.map((name) => `ran ${name}\n`).join('')}the schema has version 2\n`);
     expect(tablesOf(world.databasePath)).toEqual(TABLES);
     expect(rowsOf(world.databasePath, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
   }, 60_000);

@@ -14,7 +14,8 @@ async function brokenTask(handledSlot: string): Promise<SqlShell> {
   await addTask(shell.path, definitionSchema.parse(given), 'ann');
   shell.run(
     `UPDATE periodic_task_state SET epoch = 7, handled_slot = ?, earliest_start = NULL, retry_at = ?, failures = 4,
-     first_failure_at = ?, fault = 'x', terminated_at = ?, terminated_reason = 'done', module_state = '{"a":1}'
+     first_failure_at = ?, fault = 'x', terminated_at = ?, terminated_reason = 'done', module_state = '{"a":1}',
+     anchored_at = '2026-11-21T00:40:00.000Z', current_period_s = 7200, counted_tick = 3, due_tick = 9
      WHERE scope_key IN ('alpha', 'beta')`,
     handledSlot,
     CLOCK,
@@ -41,6 +42,10 @@ test('a reset takes back what went wrong, counts from now, and keeps what the mo
     fault: null,
     terminatedAt: null,
     terminatedReason: null,
+    anchoredAt: null,
+    currentPeriodSeconds: null,
+    countedTick: 0,
+    dueTick: null,
     moduleState: { a: 1 },
   });
 });
@@ -70,6 +75,7 @@ test('a reset is in the audit, with what was before', async () => {
       scopeKey: 'beta',
       handledSlot: '2026-11-21T00:50:00.000Z',
       retryAt: CLOCK,
+      currentPeriodSeconds: 7_200,
       failures: 4,
       terminatedAt: CLOCK,
       terminatedReason: 'done',
@@ -131,4 +137,28 @@ test('a reset of a state that moves meanwhile resets what it has become', async 
     { scopeKey: 'alpha', handledSlot: '2026-11-21T00:50:00.000Z', failures: 4 },
     { scopeKey: 'beta', handledSlot: '2036-11-21T00:00:00.000Z', failures: 5 },
   ]);
+});
+
+test('a reset counts ticks from the last one of the node', async () => {
+  const shell = await brokenTask('2026-11-21T00:50:00.000Z');
+  shell.run("INSERT INTO periodic_node (name, tick_no) VALUES ('alpha', 41), ('gamma', 100)");
+  const { states } = await resetTask(shell.path, 'backup', { node: undefined, now: NOW, actor: 'bob' });
+  expect(states.map(({ scopeKey, countedTick }) => [scopeKey, countedTick])).toEqual([
+    ['alpha', 41],
+    ['beta', 0],
+  ]);
+});
+
+test('a reset of what nodes share counts from the last tick of them all', async () => {
+  const shell = await brokenTask('2026-11-21T00:50:00.000Z');
+  shell.run("INSERT INTO periodic_node (name, tick_no) VALUES ('alpha', 41), ('gamma', 100)");
+  shell.run("UPDATE periodic_task SET scope = 'one' WHERE name = 'backup'");
+  shell.run("UPDATE periodic_task_state SET counted_tick = 3, due_tick = 9 WHERE scope_key = '*'");
+  await resetTask(shell.path, 'backup', { node: undefined, now: NOW, actor: 'bob' });
+  expect(
+    shell.rows(
+      `SELECT counted_tick, due_tick FROM periodic_task_state s JOIN periodic_task t ON t.id = s.task_id
+       WHERE t.name = 'backup' AND s.scope_key = '*'`,
+    ),
+  ).toEqual([{ counted_tick: 141, due_tick: null }]);
 });

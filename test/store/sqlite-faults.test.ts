@@ -91,7 +91,7 @@ describe.each([
     sql.exec('UPDATE periodic_schema SET version = 99, oldest_version = 99');
     expect(await faultOf(path, options)).toEqual(
       new SchemaError(
-        `database ${path} has schema version 99, which needs a program that knows version 99 or later; this one knows version 1: upgrade periodic-cron`,
+        `database ${path} has schema version 99, which needs a program that knows version 99 or later; this one knows version 2: upgrade periodic-cron`,
       ),
     );
   });
@@ -120,7 +120,7 @@ test('a file without a schema is a schema error with the remedy, and looking lea
   writeFileSync(path, '');
   expect(await faultOf(path, LOOKING)).toEqual(
     new SchemaError(
-      `database ${path} has no schema of version 1: run "periodic-cron migrate --database sqlite:${path}"`,
+      `database ${path} has no schema yet; this program needs version 2: run "periodic-cron migrate --database sqlite:${path}"`,
     ),
   );
   expect(readFileSync(path)).toHaveLength(0);

@@ -6,6 +6,7 @@ import {
   listLiveRuns,
   loadCandidate,
   nextEarliestStart,
+  waitsForTicks,
 } from '../../src/store/tick-statements.ts';
 import { at } from '../support/builders.ts';
 import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
@@ -31,12 +32,23 @@ function waitUntil({ database }: World, name: string, instant: string): void {
     .run(new Date(at(instant)).toISOString(), name);
 }
 
+/** Makes all states of a task wait for the tick of this number, and for no instant. */
+function waitForTick({ database }: World, name: string, number: number): void {
+  database.sql
+    .prepare(
+      `UPDATE periodic_task_state SET earliest_start = NULL, due_tick = ?
+       WHERE task_id = (SELECT id FROM periodic_task WHERE name = ?) AND scope_key <> ''`,
+    )
+    .run(number, name);
+}
+
 async function dueNames(
   { database, driver }: World,
   node: string,
   tickAt: string,
+  ticks = { own: 0, all: 0 },
 ): Promise<readonly string[]> {
-  const keys = await listDueKeys(driver, node, at(tickAt));
+  const keys = await listDueKeys(driver, node, at(tickAt), ticks);
   const nameOf = database.sql.prepare('SELECT name FROM periodic_task WHERE id = ?').pluck();
   return keys.map(
     ({ taskId, scopeKey }) => `${nameOf.get(taskId)} of ${scopeKey === '' ? 'nobody' : scopeKey}`,
@@ -92,6 +104,60 @@ describe('the due list', () => {
     world.database.addTask({ name: 'a' });
     world.database.sql.exec('UPDATE periodic_task_state SET earliest_start = NULL');
     expect(await dueNames(world, 'alpha', '2036-03-10T12:00:00Z')).toEqual([]);
+  });
+});
+
+describe('the due list of a tick by its number', () => {
+  async function openTicks(): Promise<World> {
+    const world = await openWorld();
+    world.database.addTask({ name: 'own', nodes: ['alpha', 'beta'], columns: { ordering: 2 } });
+    world.database.addTask({ name: 'shared', columns: { scope: 'one', ordering: 1 } });
+    waitForTick(world, 'own', 7);
+    waitForTick(world, 'shared', 12);
+    world.database.sql.exec("DELETE FROM periodic_task_state WHERE scope_key = ''");
+    return world;
+  }
+
+  test('holds what waits for it: ticks of the node, or of all nodes for what they share', async () => {
+    const world = await openTicks();
+    expect(await dueNames(world, 'alpha', '12:00', { own: 6, all: 11 })).toEqual([]);
+    expect(await dueNames(world, 'alpha', '12:00', { own: 7, all: 11 })).toEqual(['own of alpha']);
+    expect(await dueNames(world, 'alpha', '12:00', { own: 6, all: 12 })).toEqual(['shared of *']);
+    expect(await dueNames(world, 'alpha', '12:00', { own: 9, all: 20 })).toEqual([
+      'shared of *',
+      'own of alpha',
+    ]);
+  });
+
+  test('holds what nodes share only on the nodes of the task', async () => {
+    const world = await openTicks();
+    expect(await dueNames(world, 'beta', '12:00', { own: 9, all: 20 })).toEqual(['own of beta']);
+    expect(await dueNames(world, 'gamma', '12:00', { own: 9, all: 20 })).toEqual([]);
+  });
+
+  test('holds what is due by its instant as well, or marked, once', async () => {
+    const world = await openTicks();
+    waitUntil(world, 'own', '12:00');
+    world.database.changeTask('shared', { timeout_s: 5 });
+    expect(await dueNames(world, 'alpha', '12:00', { own: 7, all: 12 })).toEqual([
+      'shared of *',
+      'own of alpha',
+    ]);
+  });
+});
+
+describe('a node waits for ticks', () => {
+  test('while a state of its own does, or one that it shares', async () => {
+    const world = await openWorld();
+    expect(await waitsForTicks(world.driver, 'alpha')).toBe(false);
+    world.database.addTask({ name: 'own' });
+    world.database.addTask({ name: 'shared', nodes: ['beta', 'gamma'], columns: { scope: 'one' } });
+    waitForTick(world, 'own', 7);
+    waitForTick(world, 'shared', 12);
+    const waiting = (node: string) => waitsForTicks(world.driver, node);
+    expect(await Promise.all(['alpha', 'beta', 'delta'].map(waiting))).toEqual([true, true, false]);
+    world.database.sql.exec('UPDATE periodic_task_state SET due_tick = NULL');
+    expect(await Promise.all(['alpha', 'beta', 'delta'].map(waiting))).toEqual([false, false, false]);
   });
 });
 
@@ -165,8 +231,18 @@ describe('what an idle tick asks', () => {
   test.each<readonly [string, (driver: Driver) => Promise<unknown>, RegExp]>([
     [
       'the due list',
-      (driver) => listDueKeys(driver, 'alpha', at('12:00')),
-      /SEARCH s USING INDEX periodic_task_state_scope_key_earliest_start_index \(scope_key=\? AND earliest_start<\?\)/,
+      (driver) => listDueKeys(driver, 'alpha', at('12:00'), { own: 3, all: 5 }),
+      /SEARCH periodic_task_state USING INDEX periodic_task_state_scope_key_earliest_start_index \(scope_key=\? AND earliest_start>\? AND earliest_start<\?\)/,
+    ],
+    [
+      'the due list by ticks',
+      (driver) => listDueKeys(driver, 'alpha', at('12:00'), { own: 3, all: 5 }),
+      /SEARCH periodic_task_state USING INDEX periodic_task_state_scope_key_due_tick_index \(scope_key=\? AND due_tick>\? AND due_tick<\?\)/,
+    ],
+    [
+      'whether it waits for ticks',
+      (driver) => waitsForTicks(driver, 'alpha'),
+      /SEARCH s USING INDEX periodic_task_state_scope_key_due_tick_index \(scope_key=\? AND due_tick>\?\)/,
     ],
     [
       'what comes next',
@@ -184,7 +260,7 @@ describe('what an idle tick asks', () => {
       world.database.sql.exec(gatherStatistics);
       const plans = plansOf(world.database.sql, await queriesOf(world.driver, work));
       expect(plans).toContainEqual(expect.stringMatching(lookup));
-      expect(plans.filter((step) => /^SCAN (?!waiting|shared|\(subquery)/.test(step))).toEqual([]);
+      expect(plans.filter((step) => /^SCAN (?!waiting|shared|due|\(subquery)/.test(step))).toEqual([]);
     }
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Driver } from '../../src/store/driver.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
-import { beginTick, endTick, type NodeFacts } from '../../src/store/ticks.ts';
+import { beginTick, endTick, type NodeFacts, tickNumbers } from '../../src/store/ticks.ts';
 import { at } from '../support/builders.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
 
@@ -27,9 +27,15 @@ async function openWorld() {
 describe('a tick that begins', () => {
   test('registers its node', async () => {
     const { database, begin } = await openWorld();
-    expect(await begin('12:00:01')).toEqual({ tickNo: 1, previousTickAt: null, rebooted: false });
+    expect(await begin('12:00:01')).toEqual({
+      tickNo: 1,
+      ticks: { own: 1, all: 1 },
+      previousTickAt: null,
+      rebooted: false,
+    });
     expect(await begin('12:01:02', { version: '0.2.0' })).toEqual({
       tickNo: 2,
+      ticks: { own: 2, all: 2 },
       previousTickAt: at('12:00:01'),
       rebooted: false,
     });
@@ -54,6 +60,43 @@ describe('a tick that begins', () => {
     const ticks = await Promise.all(['12:00:01', '12:00:02', '12:00:03'].map((instant) => begin(instant)));
     expect(ticks.map(({ tickNo }) => tickNo)).toEqual([1, 2, 3]);
     expect((await begin('12:00:04', { name: 'beta' })).tickNo).toBe(1);
+  });
+
+  test('has a number among the ticks of all nodes as well', async () => {
+    const { driver, begin } = await openWorld();
+    expect(await tickNumbers(driver, 'alpha')).toEqual({ own: 0, all: 0 });
+    await begin('12:00:01');
+    await begin('12:00:02', { name: 'beta' });
+    expect(await begin('12:01:01')).toMatchObject({ tickNo: 2, ticks: { own: 2, all: 3 } });
+    expect(await tickNumbers(driver, 'alpha')).toEqual({ own: 2, all: 3 });
+    expect(await tickNumbers(driver, 'beta')).toEqual({ own: 1, all: 3 });
+    expect(await tickNumbers(driver, 'gamma')).toEqual({ own: 0, all: 3 });
+  });
+
+  test('has no number twice among the ticks of all nodes, also beside others', async () => {
+    const { begin } = await openWorld();
+    const names = ['alpha', 'beta', 'alpha', 'gamma', 'beta'];
+    const ticks = await Promise.all(names.map((name) => begin('12:00:01', { name })));
+    expect(ticks.map(({ ticks: { all } }) => all)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  test('counts as the first tick of the tasks that its node gets with it', async () => {
+    const { database, begin } = await openWorld();
+    await begin('12:00:01', { name: 'beta' });
+    database.addTask({ name: 'everywhere', nodes: ['*'] });
+    expect((await begin('12:01:01')).ticks.own).toBe(1);
+    expect(database.stateRow('everywhere', 'alpha')).toMatchObject({ counted_tick: 0 });
+    expect(database.stateRow('everywhere', 'beta')).toMatchObject({ counted_tick: 1 });
+  });
+
+  test('gives a slot to the @reboot tasks of its node after a boot', async () => {
+    const { database, begin } = await openWorld();
+    await begin('12:00:01');
+    database.addTask({ name: 'at boot', columns: { schedule_kind: 'cron', schedule: ' @Reboot' } });
+    database.addTask({ name: 'no such window', columns: { schedule_kind: 'window', schedule: '@reboot' } });
+    await begin('12:01:01', { bootId: 'second boot' });
+    expect(database.stateRow('at boot')).toMatchObject({ first_slot: '2026-03-10T12:01:00.000Z' });
+    expect(database.stateRow('no such window')).toMatchObject({ first_slot: null });
   });
 
   test('notices a boot once', async () => {
@@ -99,7 +142,7 @@ test('the first tick of a node may come beside another first one', async () => {
   expect(begun.tickNo).toBe(2);
 });
 
-describe('the slots of cron tasks are looked for anew', () => {
+describe('the slots of tasks in time zones are looked for anew', () => {
   const EIGHT = { schedule_kind: 'cron', schedule: '0 8 * * *' };
 
   async function openTasks() {
@@ -110,6 +153,10 @@ describe('the slots of cron tasks are looked for anew', () => {
     database.addTask({ name: 'in own zone', columns: { ...EIGHT, timezone: 'Asia/Tokyo' } });
     database.addTask({ name: 'elsewhere', nodes: ['beta'], columns: EIGHT });
     database.addTask({ name: 'periodic' });
+    database.addTask({ name: 'every tick', columns: { schedule_kind: 'ticks', schedule: '0 repeat' } });
+    database.addTask({ name: 'window', columns: { schedule_kind: 'window', schedule: '08:00-09:00' } });
+    const once = { schedule_kind: 'at', schedule: '2026-04-01T08:00' };
+    database.addTask({ name: 'once in own zone', columns: { ...once, timezone: 'Asia/Tokyo' } });
     const shared = { ...EIGHT, scope: 'one', timezone: 'Asia/Tokyo' };
     database.addTask({ name: 'shared', nodes: ['*'], columns: shared });
     database.addTask({ name: 'shared elsewhere', nodes: ['beta'], columns: shared });
@@ -129,16 +176,16 @@ describe('the slots of cron tasks are looked for anew', () => {
 
   test.each<[string, Partial<NodeFacts>, readonly string[]]>([
     ['never while nothing changes', {}, []],
-    ['in the zone of the node when that is another', { timezone: 'Asia/Tokyo' }, ['in node zone']],
+    ['in the zone of the node when that is another', { timezone: 'Asia/Tokyo' }, ['in node zone', 'window']],
     [
       'in every zone when the data of the zones are others',
       { tzVersion: '2026b' },
-      ['in node zone', 'in own zone', 'shared'],
+      ['in node zone', 'in own zone', 'window', 'once in own zone', 'shared'],
     ],
     [
       'once when both change',
       { timezone: 'Asia/Tokyo', tzVersion: '2026b' },
-      ['in node zone', 'in own zone', 'shared'],
+      ['in node zone', 'in own zone', 'window', 'once in own zone', 'shared'],
     ],
   ])('%s', async (_title, changes, names) => {
     const { begin, marked } = await openTasks();

@@ -23,7 +23,9 @@ async function shellWithTask(nodes: readonly string[], changes = ''): Promise<Sq
     shell.run('INSERT INTO periodic_task_node (task_id, node) VALUES (?, ?)', TASK, node);
   }
   shell.run(
-    `UPDATE periodic_task_state SET epoch = 7, handled_slot = ?, earliest_start = ?, retry_at = ? WHERE task_id = ?`,
+    `UPDATE periodic_task_state SET epoch = 7, handled_slot = ?, earliest_start = ?, retry_at = ?,
+       anchored_at = '2026-11-21T08:01:00.000Z', current_period_s = 7200, counted_tick = 3, due_tick = 9
+     WHERE task_id = ?`,
     HANDLED,
     '2026-11-21T09:00:00.000Z',
     '2026-11-21T08:40:00.000Z',
@@ -36,7 +38,8 @@ async function shellWithTask(nodes: readonly string[], changes = ''): Promise<Sq
 
 function states({ rows }: SqlShell) {
   return rows(
-    `SELECT scope_key, epoch, counted_from, first_slot, handled_slot, earliest_start, retry_at, changed_at
+    `SELECT scope_key, epoch, counted_from, first_slot, handled_slot, earliest_start, retry_at, changed_at,
+       anchored_at, current_period_s, counted_tick, due_tick
      FROM periodic_task_state WHERE task_id = ? ORDER BY scope_key`,
     TASK,
   );
@@ -61,6 +64,19 @@ const WAITING = {
   earliest_start: '2026-11-21T09:00:00.000Z',
   retry_at: '2026-11-21T08:40:00.000Z',
   changed_at: CREATED,
+  anchored_at: '2026-11-21T08:01:00.000Z',
+  current_period_s: 7_200,
+  counted_tick: 3,
+  due_tick: 9,
+};
+/** What a state loses that counts anew where nobody has ticked. */
+const ANEW = {
+  first_slot: null,
+  retry_at: null,
+  anchored_at: null,
+  current_period_s: null,
+  counted_tick: 0,
+  due_tick: null,
 };
 const NEW = {
   scope_key: 'alpha',
@@ -71,7 +87,32 @@ const NEW = {
   earliest_start: '',
   retry_at: null,
   changed_at: CREATED,
+  anchored_at: null,
+  current_period_s: null,
+  counted_tick: 0,
+  due_tick: null,
 };
+
+/** The statement that inserts the task, with these columns as well. */
+function insertWith(columns: Readonly<Record<string, string | number>>): string {
+  const names = Object.keys(columns).map((column) => `${column}, `);
+  const values = Object.values(columns).map((value) => `${JSON.stringify(value).replaceAll('"', "'")}, `);
+  return INSERT.replace('schedule_kind,', `${names.join('')}schedule_kind,`).replace(
+    "'cron',",
+    `${values.join('')}'cron',`,
+  );
+}
+
+/** Nodes that have ticked so often. */
+function haveTicked({ run }: SqlShell, ticks: Readonly<Record<string, number>>): void {
+  for (const [name, number] of Object.entries(ticks)) {
+    run('INSERT INTO periodic_node (name, tick_no) VALUES (?, ?)', name, number);
+  }
+}
+
+function stateOn(shell: SqlShell, scopeKey: string) {
+  return states(shell).find(({ scope_key }) => scope_key === scopeKey);
+}
 
 describe('a task inserted by plain SQL', () => {
   test('takes the defaults that the program gives it', async () => {
@@ -107,9 +148,7 @@ describe('a task inserted by plain SQL', () => {
 
   test('to be run immediately hands that minute on to its nodes as their first slot', async () => {
     const shell = await openSqlShell(CREATED);
-    shell.run(
-      INSERT.replace('schedule_kind,', 'run_immediately, schedule_kind,').replace("'cron',", "1, 'cron',"),
-    );
+    shell.run(insertWith({ run_immediately: 1 }));
     shell.setClock(CHANGED);
     shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
     expect(states(shell)[1]).toEqual({ ...NEW, first_slot: CREATED_MINUTE, changed_at: CHANGED });
@@ -117,11 +156,69 @@ describe('a task inserted by plain SQL', () => {
 
   test('of scope one has the one state of all nodes, whichever come', async () => {
     const shell = await openSqlShell(CREATED);
-    shell.run(INSERT.replace('schedule_kind,', 'scope, schedule_kind,').replace("'cron',", "'one', 'cron',"));
+    shell.run(insertWith({ scope: 'one' }));
     shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
     shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'beta')`);
     shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
     expect(states(shell).map(({ scope_key }) => scope_key)).toEqual(['*']);
+  });
+
+  test('with a first delay counts from the minute after it, which is its first slot, also on nodes to come', async () => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(insertWith({ first_delay_s: 600 }));
+    const start = '2026-11-21T00:05:00.000Z';
+    expect(states(shell)).toEqual([{ ...NEW, scope_key: '', counted_from: start, first_slot: start }]);
+    shell.setClock(CHANGED);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
+    haveTicked(shell, { beta: 0 });
+    const handedOn = { counted_from: start, first_slot: start, changed_at: CHANGED };
+    expect(states(shell).slice(1)).toEqual([
+      { ...NEW, ...handedOn, epoch: 1 },
+      { ...NEW, ...handedOn, scope_key: 'beta' },
+    ]);
+  });
+
+  test.each([
+    [0, '2026-11-20T23:55:00.000Z'],
+    [90, '2026-11-20T23:56:30.000Z'],
+    [31_536_000, '2027-11-20T23:55:00.000Z'],
+  ])('with a first delay of %d s has its first slot at %s, of scope one too', async (seconds, start) => {
+    const shell = await openSqlShell(CREATED);
+    shell.run(insertWith({ first_delay_s: seconds, scope: 'one' }));
+    expect(states(shell)).toEqual([{ ...NEW, scope_key: '*', counted_from: start, first_slot: start }]);
+  });
+
+  test.each([[-60], ['soon'], ['1 day'], [1e18]])(
+    'with a first delay of %j, which is none, has no first slot',
+    async (delay) => {
+      const shell = await openSqlShell(CREATED);
+      shell.run(insertWith({ first_delay_s: delay }));
+      expect(states(shell)).toEqual([{ ...NEW, scope_key: '' }]);
+    },
+  );
+
+  test('counts ticks from the last one: of the node, or of all nodes for what they share', async () => {
+    const shell = await openSqlShell(CREATED);
+    haveTicked(shell, { alpha: 41, beta: 100 });
+    shell.run(insertWith({ scope: 'one' }));
+    shell.run(insertWith({}).replace(`(${TASK}, 'backup'`, "(101, 'mirror'"));
+    for (const node of ['alpha', 'gamma', '*']) {
+      shell.run('INSERT INTO periodic_task_node (task_id, node) VALUES (101, ?)', node);
+    }
+    haveTicked(shell, { delta: 0 });
+    expect(
+      shell.rows(
+        'SELECT task_id, scope_key, counted_tick FROM periodic_task_state WHERE task_id >= 100 ORDER BY task_id, scope_key',
+      ),
+    ).toEqual([
+      { task_id: 100, scope_key: '*', counted_tick: 141 },
+      { task_id: 101, scope_key: '', counted_tick: 0 },
+      { task_id: 101, scope_key: 'alpha', counted_tick: 41 },
+      { task_id: 101, scope_key: 'beta', counted_tick: 100 },
+      { task_id: 101, scope_key: 'delta', counted_tick: 0 },
+      { task_id: 101, scope_key: 'gamma', counted_tick: 0 },
+    ]);
   });
 
   test('is refused when its name is taken', async () => {
@@ -170,7 +267,7 @@ describe('a task for every node', () => {
 
 describe('a changed task', () => {
   const MARKED = { ...WAITING, epoch: 8, earliest_start: '', changed_at: CHANGED };
-  const ANEW = { ...MARKED, counted_from: CHANGED_MINUTE, retry_at: null };
+  const COUNTS_ANEW = { ...MARKED, ...ANEW, counted_from: CHANGED_MINUTE };
 
   test.each([
     ["name = 'other'"],
@@ -188,38 +285,84 @@ describe('a changed task', () => {
     ['retry_past_next = 1'],
     ["overlap = 'allow'"],
     ['max_parallel = 2'],
-    ['active = 0'],
+    ['first_delay_s = 600'],
+    ['enabled_delay_s = 600'],
+    ['random_offset_s = 60'],
+    ["catch_up = 'each'"],
+    ['catch_up_max = 5'],
+    ["backoff = 'on_failure'"],
+    ['max_period_s = 86400'],
+    ["deactivate_after = '5 failures'"],
   ])('by %s is looked at anew and goes on counting as before', async (change) => {
     const shell = await shellWithTask(['alpha']);
     shell.run(`UPDATE periodic_task SET ${change} WHERE id = ${TASK}`);
-    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(MARKED);
+    expect(stateOn(shell, 'alpha')).toEqual(MARKED);
   });
 
-  test.each([["schedule_kind = 'every'"], ["schedule = '30 * * * *'"], ["timezone = 'Europe/Berlin'"]])(
-    'by %s counts from that minute, and drops a pending attempt',
-    async (change) => {
-      const shell = await shellWithTask(['alpha']);
-      shell.run(`UPDATE periodic_task SET ${change} WHERE id = ${TASK}`);
-      expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(ANEW);
-    },
-  );
+  test.each([
+    ["schedule_kind = 'every'"],
+    ["schedule = '30 * * * *'"],
+    ["timezone = 'Europe/Berlin'"],
+    ["anchor = 'finish'"],
+    ["anchor = 'start', enabled_delay_s = 600"],
+  ])('by %s counts from that minute and from the last tick, and drops what was pending', async (change) => {
+    const shell = await shellWithTask(['alpha']);
+    haveTicked(shell, { alpha: 41, beta: 100 });
+    shell.run(`UPDATE periodic_task SET ${change} WHERE id = ${TASK}`);
+    expect(stateOn(shell, 'alpha')).toEqual({ ...COUNTS_ANEW, counted_tick: 41 });
+  });
+
+  test('of scope one counts ticks anew from the last one of all nodes', async () => {
+    const shell = await shellWithTask(['alpha'], "scope = 'one'");
+    haveTicked(shell, { alpha: 41, beta: 100 });
+    shell.run(`UPDATE periodic_task SET schedule = '30 * * * *' WHERE id = ${TASK}`);
+    expect(stateOn(shell, '*')).toEqual({ ...COUNTS_ANEW, scope_key: '*', counted_tick: 141 });
+  });
+
+  test('that is switched off loses what back-off has made of its period, and nothing else', async () => {
+    const shell = await shellWithTask(['alpha']);
+    shell.run(`UPDATE periodic_task SET active = 0 WHERE id = ${TASK}`);
+    expect(stateOn(shell, 'alpha')).toEqual({ ...MARKED, current_period_s: null });
+  });
+
+  test('that was off already keeps its period', async () => {
+    const shell = await shellWithTask(['alpha'], 'active = 0');
+    shell.run(`UPDATE periodic_task SET active = 0, ordering = 1 WHERE id = ${TASK}`);
+    expect(stateOn(shell, 'alpha')).toEqual(MARKED);
+  });
 
   test('that is switched on again counts from that minute', async () => {
     const shell = await shellWithTask(['alpha'], 'active = 0');
     shell.run(`UPDATE periodic_task SET active = 1 WHERE id = ${TASK}`);
-    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(ANEW);
+    expect(stateOn(shell, 'alpha')).toEqual(COUNTS_ANEW);
+  });
+
+  test.each([
+    [0, CHANGED_MINUTE],
+    [600, '2026-11-21T08:40:00.000Z'],
+  ])('that is switched on again with a delay of %d s has its first slot at %s', async (seconds, start) => {
+    const shell = await shellWithTask(['alpha'], `active = 0, enabled_delay_s = ${seconds}`);
+    shell.run(`UPDATE periodic_task SET active = 1, schedule = '30 * * * *' WHERE id = ${TASK}`);
+    expect(stateOn(shell, 'alpha')).toEqual({ ...COUNTS_ANEW, counted_from: start, first_slot: start });
+  });
+
+  test('that is switched on again with a delay in the same statement takes it', async () => {
+    const shell = await shellWithTask(['alpha'], 'active = 0');
+    shell.run(`UPDATE periodic_task SET active = 1, enabled_delay_s = 60 WHERE id = ${TASK}`);
+    const start = '2026-11-21T08:31:00.000Z';
+    expect(stateOn(shell, 'alpha')).toEqual({ ...COUNTS_ANEW, counted_from: start, first_slot: start });
   });
 
   test('that was on already goes on counting as before', async () => {
     const shell = await shellWithTask(['alpha']);
     shell.run(`UPDATE periodic_task SET active = 1, ordering = 1 WHERE id = ${TASK}`);
-    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(MARKED);
+    expect(stateOn(shell, 'alpha')).toEqual(MARKED);
   });
 
   test('from scope each to one gets the state of all nodes, counted from that minute', async () => {
     const shell = await shellWithTask(['alpha']);
     shell.run(`UPDATE periodic_task SET scope = 'one' WHERE id = ${TASK}`);
-    expect(states(shell).find(({ scope_key }) => scope_key === '*')).toEqual({
+    expect(stateOn(shell, '*')).toEqual({
       ...NEW,
       scope_key: '*',
       counted_from: CHANGED_MINUTE,
@@ -233,7 +376,7 @@ describe('a changed task', () => {
     shell.run(`UPDATE periodic_task SET scope = 'each' WHERE id = ${TASK}`);
     const keys = states(shell).map(({ scope_key }) => scope_key);
     expect(keys).toEqual(expect.arrayContaining(['alpha', 'beta']));
-    expect(states(shell).find(({ scope_key }) => scope_key === 'beta')).toMatchObject({
+    expect(stateOn(shell, 'beta')).toMatchObject({
       counted_from: CHANGED_MINUTE,
       earliest_start: '',
     });
@@ -250,7 +393,7 @@ describe('a changed task', () => {
   test('with the values that it had is left alone', async () => {
     const shell = await shellWithTask(['alpha']);
     shell.run(`UPDATE periodic_task SET ordering = 0, timeout_s = NULL WHERE id = ${TASK}`);
-    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual(WAITING);
+    expect(stateOn(shell, 'alpha')).toEqual(WAITING);
     expect(audit(shell)).toEqual([]);
   });
 });
@@ -274,9 +417,17 @@ describe('the nodes of a task', () => {
     shell.run(`DELETE FROM periodic_task_node WHERE node = 'alpha'`);
     shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
     expect(states(shell)).toEqual([
-      { ...MARKED, epoch: 9, counted_from: CHANGED_MINUTE, retry_at: null },
+      { ...MARKED, ...ANEW, epoch: 9, counted_from: CHANGED_MINUTE },
       { ...MARKED, epoch: 9, scope_key: 'beta' },
     ]);
+  });
+
+  test('may come back: its ticks count from the last one of the node', async () => {
+    const shell = await shellWithTask(['alpha']);
+    haveTicked(shell, { alpha: 41, beta: 100 });
+    shell.run(`DELETE FROM periodic_task_node WHERE node = 'alpha'`);
+    shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
+    expect(stateOn(shell, 'alpha')).toMatchObject({ counted_tick: 41, due_tick: null });
   });
 
   test('that were named belong already when * comes: they go on counting as before', async () => {
@@ -286,16 +437,14 @@ describe('the nodes of a task', () => {
     shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
     expect(states(shell)).toEqual([
       { ...MARKED, epoch: 9 },
-      { ...MARKED, epoch: 9, scope_key: 'beta', counted_from: CHANGED_MINUTE, retry_at: null },
+      { ...MARKED, epoch: 9, scope_key: 'beta', ...ANEW, counted_from: CHANGED_MINUTE },
     ]);
   });
 
   test('that belong by * already go on counting as before when they are named', async () => {
     const shell = await openSqlShell(CREATED);
     shell.run("INSERT INTO periodic_node (name) VALUES ('alpha')");
-    shell.run(
-      INSERT.replace('schedule_kind,', 'run_immediately, schedule_kind,').replace("'cron',", "1, 'cron',"),
-    );
+    shell.run(insertWith({ run_immediately: 1 }));
     shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, '*')`);
     shell.setClock(CHANGED);
     shell.run(`INSERT INTO periodic_task_node (task_id, node) VALUES (${TASK}, 'alpha')`);
@@ -346,7 +495,7 @@ describe('INSERT OR REPLACE', () => {
   test('of a node that is there keeps what its state has handled', async () => {
     const shell = await shellWithTask(['alpha']);
     shell.run("INSERT OR REPLACE INTO periodic_task_node (task_id, node) VALUES (?, 'alpha')", TASK);
-    expect(states(shell).find(({ scope_key }) => scope_key === 'alpha')).toEqual({
+    expect(stateOn(shell, 'alpha')).toEqual({
       ...WAITING,
       epoch: 8,
       earliest_start: '',
@@ -394,7 +543,7 @@ describe('the audit of plain SQL', () => {
         action: 'created',
         task_name: 'backup',
         before: null,
-        after: { name: 'backup', active: 1, schedule: '0 * * * *', timeout_s: null },
+        after: { name: 'backup', active: 1, schedule: '0 * * * *', timeout_s: null, anchor: 'slot' },
       },
     ]);
   });
@@ -403,6 +552,15 @@ describe('the audit of plain SQL', () => {
     ['ordering = 5', 'changed', { ordering: 0 }, { ordering: 5 }],
     ['active = 0', 'disabled', { active: 1 }, { active: 0 }],
     ["name = 'archive'", 'changed', { name: 'backup' }, { name: 'archive' }],
+    ["anchor = 'start'", 'changed', { anchor: 'slot' }, { anchor: 'start' }],
+    ['first_delay_s = 60', 'changed', { first_delay_s: null }, { first_delay_s: 60 }],
+    ['enabled_delay_s = 60', 'changed', { enabled_delay_s: null }, { enabled_delay_s: 60 }],
+    ['random_offset_s = 60', 'changed', { random_offset_s: 0 }, { random_offset_s: 60 }],
+    ["catch_up = 'skip'", 'changed', { catch_up: 'latest' }, { catch_up: 'skip' }],
+    ['catch_up_max = 5', 'changed', { catch_up_max: 100 }, { catch_up_max: 5 }],
+    ["backoff = 'every_run'", 'changed', { backoff: 'none' }, { backoff: 'every_run' }],
+    ['max_period_s = 60', 'changed', { max_period_s: null }, { max_period_s: 60 }],
+    ["deactivate_after = 'x'", 'changed', { deactivate_after: '' }, { deactivate_after: 'x' }],
   ])('says what was before and after %s', async (change, action, before, after) => {
     const shell = await shellWithTask(['alpha']);
     shell.run(`UPDATE periodic_task SET ${change} WHERE id = ${TASK}`);
@@ -467,5 +625,51 @@ describe('a new database', () => {
       },
     ]);
     expect(shell.rows('SELECT DISTINCT actor FROM periodic_audit')).toEqual([{ actor: 'migration' }]);
+  });
+});
+
+describe('a task that was done with its only slot', () => {
+  const TERMINATED_AT = '2026-11-21T08:00:01.000Z';
+
+  async function doneShell(kind: string, schedule: string, reason: string): Promise<SqlShell> {
+    const shell = await shellWithTask(['alpha'], `schedule_kind = '${kind}', schedule = '${schedule}'`);
+    shell.run(
+      'UPDATE periodic_task_state SET terminated_at = ?, terminated_reason = ?',
+      TERMINATED_AT,
+      reason,
+    );
+    return shell;
+  }
+
+  function termination({ rows }: SqlShell) {
+    return rows(
+      'SELECT DISTINCT terminated_at, terminated_reason FROM periodic_task_state WHERE task_id = ?',
+      TASK,
+    );
+  }
+
+  test.each([
+    ['at', '2026-11-21T08:00Z', "schedule = '2026-12-21T08:00Z'", 'done: its only slot has run'],
+    ['at', '2026-11-21T08:00', "timezone = 'Asia/Tokyo'", 'done: its only slot has ended failed'],
+    ['at', '2026-11-21T08:00Z', "schedule_kind = 'cron', schedule = '@daily'", 'its only slot was skipped'],
+    ['ticks', '3', "schedule = '4'", 'done: its only slot has run'],
+  ])(
+    'of kind %s, %s, has a slot again with another schedule: %s (%s)',
+    async (kind, schedule, changes, reason) => {
+      const shell = await doneShell(kind, schedule, reason);
+      shell.run(`UPDATE periodic_task SET ${changes} WHERE id = ${TASK}`);
+      expect(termination(shell)).toEqual([{ terminated_at: null, terminated_reason: null }]);
+    },
+  );
+
+  test.each([
+    ['at', '2026-11-21T08:00Z', 'active = 0', 'done: its only slot has run'],
+    ['at', '2026-11-21T08:00Z', 'ordering = 5', 'done: its only slot has run'],
+    ['at', '2026-11-21T08:00Z', "schedule = '2026-12-21T08:00Z'", 'asked by its module'],
+    ['every', '5m', "schedule = '6m'", 'done: its only slot has run'],
+  ])('of kind %s, %s, stays terminated after %s (%s)', async (kind, schedule, changes, reason) => {
+    const shell = await doneShell(kind, schedule, reason);
+    shell.run(`UPDATE periodic_task SET ${changes} WHERE id = ${TASK}`);
+    expect(termination(shell)).toEqual([{ terminated_at: TERMINATED_AT, terminated_reason: reason }]);
   });
 });

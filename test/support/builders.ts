@@ -1,8 +1,7 @@
 import type { Instant } from '../../src/core/instants.ts';
-import { parseSchedule } from '../../src/core/schedule/next-slot.ts';
-import type { Schedule } from '../../src/core/schedule/schedule.ts';
 import { newState, type TaskState } from '../../src/core/state.ts';
 import type { Task, TaskRecord } from '../../src/core/task.ts';
+import { type Timetable, timetableOf } from '../../src/core/timetable.ts';
 
 /** An instant: a whole text such as `2026-03-10T12:05:30Z`, or the time of that day alone, such as `12:05:30`. */
 export function at(text: string): Instant {
@@ -26,7 +25,13 @@ export function taskWith(changes: Partial<Task> = {}): Task {
     timezone: '',
     scope: 'each',
     ordering: 0,
+    anchor: 'slot',
     runImmediately: false,
+    firstDelaySeconds: null,
+    enabledDelaySeconds: null,
+    randomOffsetSeconds: 0,
+    catchUp: 'latest',
+    catchUpMax: 100,
     startDeadlineSeconds: null,
     timeoutSeconds: null,
     killGraceSeconds: 10,
@@ -35,6 +40,9 @@ export function taskWith(changes: Partial<Task> = {}): Task {
     retryMaxDelaySeconds: 3_600,
     retryOn: ['failed', 'timed_out'],
     retryPastNext: false,
+    backoff: 'none',
+    maxPeriodSeconds: null,
+    deactivateAfter: '',
     overlap: 'forbid',
     maxParallel: 1,
     nodes: ['alpha'],
@@ -48,13 +56,10 @@ export function stateWith(changes: Partial<TaskState> = {}): TaskState {
   return { ...newState(at('12:00'), { taskId: 7, scopeKey: 'alpha' }), epoch: 1, ...changes };
 }
 
-/** The schedule of a task for a state, on a node in UTC. */
-export function scheduleFor(task: Task, state: TaskState): Schedule {
-  return parseSchedule(task.scheduleKind, task.schedule, {
-    timezone: task.timezone === '' ? 'UTC' : task.timezone,
-    hashSeed: `${task.id}/${state.scopeKey}`,
-    countedFrom: state.countedFrom,
-  });
+/** The timetable of that task, on the node `alpha` in UTC or for all nodes together. */
+export function timetableWith(changes: Partial<Task> = {}): Timetable {
+  const task = taskWith(changes);
+  return timetableOf(task, { scopeKey: task.scope === 'one' ? '*' : 'alpha', nodeTimezone: 'UTC' });
 }
 
 /** A record as a row holds it, with anything in its fields. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { SlotRange } from '../../src/core/due.ts';
+import type { SlotRange } from '../../src/core/slots.ts';
 import type { TaskState } from '../../src/core/state.ts';
-import type { RetryPolicy } from '../../src/core/transitions.ts';
+import { type EndPolicy, NO_FOLLOW_UP } from '../../src/core/transitions.ts';
 import { claimRun, type NewRun } from '../../src/store/claim.ts';
 import type { Driver } from '../../src/store/driver.ts';
 import type { RunEnd } from '../../src/store/finish.ts';
@@ -83,8 +83,10 @@ export function endWith(changes: Partial<RunEnd> = {}): RunEnd {
   };
 }
 
-export const NO_RETRY: RetryPolicy = {
-  retryLimit: 0,
+/** The policy of a task as the virtual database adds it: every 5 minutes, without retries. */
+export const NO_RETRY: EndPolicy = {
+  ...NO_FOLLOW_UP,
+  period: { periodSeconds: 300, anchor: 'slot', backoff: 'none', maxPeriodSeconds: null },
   retryDelaySeconds: 60,
   retryMaxDelaySeconds: 3_600,
   retryOn: ['failed', 'timed_out'],

@@ -6,9 +6,11 @@ import { actorName } from '../actor.ts';
 import { checkFields, faultsOfName, withNamedZone } from '../check-fields.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
-import { addDefinitionFlags, type GivenFlags } from '../definition-flags.ts';
+import { addDefinitionFlags, type GivenFlags, KIND_FLAGS } from '../definition-flags.ts';
+import { changedTask, logChange } from '../event-log-change.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readOptionValues } from '../option-values.ts';
+import { allowPast, faultsOfPast } from '../past-instant.ts';
 import { type FieldsGiven, readDefinition } from '../read-definition.ts';
 import { type Session, withSession } from '../session.ts';
 import { viewTask } from '../task-view.ts';
@@ -21,7 +23,7 @@ export function define(command: Command, actionOf: ActionOf): void {
     .addHelpText(
       'after',
       `
-Durations are such as 90s, 15m, 1h30m or 2d; a policy takes "default" too.
+D is a duration such as 90s, 15m, 1h30m or 2d (units s, m, h, d, w). A policy takes "default" too.
 
 Examples:
   periodic-cron add backup --module command --cron '0 2 * * *' -o command='/usr/local/bin/backup --all'
@@ -41,13 +43,22 @@ function add(context: Context, name: string, given: GivenFlags): Promise<number>
       context,
     );
     const options = await readOptionValues(given.option ?? [], fields.module, registry);
+    const reading = { given, env: context.io.env, now: session.clock() };
     const definition: TaskDefinition = await checkFields(
       { ...fields, options: options.values },
-      [...faults, ...options.faults, ...(await faultsOfName(session, fields.name))],
+      [
+        ...faults,
+        ...options.faults,
+        ...faultsOfPast(fields, reading),
+        ...(await faultsOfName(session, fields.name)),
+      ],
       registry,
     );
-    const stored = await addTask(session.store.path, definition, actorName(context.io.uid));
+    const actor = actorName(context.io.uid);
+    const added = await addTask(session.store.path, definition, actor);
+    const stored = await allowPast(session, added, reading);
     const view = await viewTask(context, session, stored, registry);
+    await logChange(context, session, { event: 'created', ...changedTask(view), actor });
     const done = `added task ${JSON.stringify(definition.name)} (id ${stored.record.id})`;
     tellTask(context, session, view, { done, word: 'first' });
     await noteRhythm(context, session, view);
@@ -70,7 +81,7 @@ function withDefaults({ fields, faults }: FieldsGiven, { config }: Session, { io
           ]
         : []),
       ...(fields.scheduleKind === undefined
-        ? [{ field: 'schedule', message: 'expected one of --cron, --every and --manual, got none' }]
+        ? [{ field: 'schedule', message: `expected one of ${KIND_FLAGS}, got none` }]
         : []),
     ],
   };

@@ -19,7 +19,7 @@ import { EXIT } from '../exit-codes.ts';
 import { type Session, withSession } from '../session.ts';
 import type { Column } from '../table.ts';
 import { taskJson } from '../task-json.ts';
-import { concernsNode, type TaskView, viewTasks } from '../task-view.ts';
+import { concernsNode, type Mark, type TaskView, viewTasks } from '../task-view.ts';
 import { type Color, printable } from '../terminal.ts';
 import { relativeTime } from '../times.ts';
 
@@ -35,7 +35,8 @@ export function define(command: Command, actionOf: ActionOf): void {
       'after',
       `
 Marks before the next run: invalid (the reason stands below), overdue (due for more than two ticks), running,
-terminated, handled in the future (a wrong clock did that; "periodic-cron reset" repairs it).`,
+backed off (its period is longer for now), done (its only slot has run), terminated, handled in the future (a wrong
+clock did that; "periodic-cron reset" repairs it). "in 3 ticks" is a task that counts ticks of its node.`,
     )
     .action(actionOf(list));
 }
@@ -142,10 +143,13 @@ function colorOfLastRun({ lastRun }: TaskView): Color | undefined {
   return lastRun === undefined ? undefined : COLORS_OF_STATUS[lastRun.status];
 }
 
+/** Marks of a task with which nothing is wrong. */
+const CALM_MARKS: readonly Mark[] = ['running', 'done'];
+
 function colorOfStanding({ faults, states }: TaskView): Color | undefined {
   if (faults.length > 0) {
     return 'red';
   }
   const marks = states.flatMap((state) => state.marks);
-  return marks.some((mark) => mark !== 'running') ? 'yellow' : undefined;
+  return marks.some((mark) => !CALM_MARKS.includes(mark)) ? 'yellow' : undefined;
 }

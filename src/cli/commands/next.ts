@@ -1,16 +1,18 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../core/errors.ts';
 import { floorToMinute, type Instant, toShortText } from '../../core/instants.ts';
-import { zoneOf } from '../../core/zone.ts';
+import { ZONED_KINDS } from '../../core/policy-faults.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Answer, Question } from '../next/answer.ts';
 import { answerOfText, type TypedSchedule } from '../next/of-text.ts';
 import type { Output } from '../output.ts';
+import { ticksText } from '../read-definition.ts';
 import { printable } from '../terminal.ts';
 import { instantText, relativeTime } from '../times.ts';
 import { countValue, instantValue } from '../values.ts';
+import { wallTimeText } from '../wall-time.ts';
 
 const DEFAULT_COUNT = 5;
 const MAX_COUNT = 10_000;
@@ -18,6 +20,10 @@ const MAX_COUNT = 10_000;
 type Flags = {
   readonly cron?: string;
   readonly every?: string;
+  readonly window?: string;
+  readonly ticks?: string;
+  readonly repeat?: boolean;
+  readonly once?: string;
   readonly timezone?: string;
   readonly from?: string;
   readonly last?: string;
@@ -34,7 +40,14 @@ export function define(command: Command, actionOf: ActionOf): void {
     .argument('[task...]', 'names of tasks')
     .option('--cron <text>', 'a cron schedule, such as "30 2 * * *"')
     .option('--every <duration>', 'a period, such as 15m')
-    .option('--timezone <zone>', "the IANA zone in which --cron is meant; this machine's if not given")
+    .option('--window <text>', 'time ranges, such as "02:00-06:00@60 mon-fri", or a JSON list of them')
+    .option('--ticks <n>', 'a number of ticks, such as 3')
+    .option('--repeat', 'with --ticks: again and again')
+    .option('--once <instant>', 'an instant, such as 2026-11-21T09:30')
+    .option(
+      '--timezone <zone>',
+      "the IANA zone in which --cron, --window and --once are meant; this machine's if not given",
+    )
     .option('--from <instant>', 'print what comes after this instant; now if not given')
     .option(
       '--last <instant>',
@@ -49,7 +62,10 @@ export function define(command: Command, actionOf: ActionOf): void {
 Examples:
   periodic-cron next backup mirror
   periodic-cron next --cron '30 2 * * *' --timezone Europe/Berlin --from 2027-03-27T12:00Z
-  periodic-cron next --every 90s --count 3 --json`,
+  periodic-cron next --every 90s --count 3 --json
+  periodic-cron next --window '02:00-06:00@60 mon-fri' --last 2026-11-20T03:10Z
+
+Shown are the instants at which it would start: the spread of ~ and --random-offset are in them.`,
     )
     .action(actionOf(next));
 }
@@ -76,7 +92,7 @@ async function answersTo(
 ): Promise<readonly Answer[]> {
   const typed = typedSchedule(flags);
   if (typed !== undefined && names.length > 0) {
-    throw new UsageError('next: expected either tasks or one of --cron and --every, got both');
+    throw new UsageError(`next: expected either tasks or one of ${TYPED_FLAGS}, got both`);
   }
   if (typed !== undefined) {
     if (flags.node !== undefined) {
@@ -89,25 +105,39 @@ async function answersTo(
     return [await answerOfText(context, typed, { ...question, from })];
   }
   if (names.length === 0) {
-    throw new UsageError('next: expected a task, --cron or --every, got none of them');
+    throw new UsageError(`next: expected a task or one of ${TYPED_FLAGS}, got none`);
   }
   if (flags.timezone !== undefined) {
     throw new UsageError(
-      'next: expected --timezone with --cron, got it with a task, which has a zone of its own',
+      'next: expected --timezone with a schedule, got it with a task, which has a zone of its own',
     );
   }
   const { answersOfTasks } = await import('../next/of-tasks.ts');
   return answersOfTasks(context, { names, node: flags.node }, question);
 }
 
-function typedSchedule({ cron, every, timezone }: Flags): TypedSchedule | undefined {
-  if (cron !== undefined && every !== undefined) {
-    throw new UsageError('next: expected one of --cron and --every, got both');
+const TYPED_FLAGS = '--cron, --every, --window, --ticks and --once';
+
+function typedSchedule(flags: Flags): TypedSchedule | undefined {
+  const { cron, every, window, ticks, repeat = false, once, timezone } = flags;
+  if (repeat && ticks === undefined) {
+    throw new UsageError('next: --repeat: expected it with --ticks, got it without');
   }
-  if (cron !== undefined) {
-    return { kind: 'cron', text: cron, timezone };
+  const texts = [
+    { kind: 'cron', flag: '--cron', text: cron },
+    { kind: 'every', flag: '--every', text: every },
+    { kind: 'window', flag: '--window', text: window },
+    { kind: 'ticks', flag: '--ticks', text: ticks === undefined ? undefined : ticksText(ticks, repeat) },
+    { kind: 'at', flag: '--once', text: once },
+  ] as const;
+  const typed = texts.flatMap(({ text, ...named }) =>
+    text === undefined ? [] : [{ ...named, text, timezone }],
+  );
+  if (typed.length > 1) {
+    const got = typed.map(({ flag }) => flag).join(' and ');
+    throw new UsageError(`next: expected one of ${TYPED_FLAGS}, got ${got}`);
   }
-  return every === undefined ? undefined : { kind: 'every', text: every, timezone };
+  return typed[0];
 }
 
 function questionOf(flags: Flags, now: Instant): Question {
@@ -128,13 +158,14 @@ function print(
   now: Instant,
 ): void {
   const subject = task === null ? '' : `task ${JSON.stringify(task)}: `;
-  const zone = kind === 'cron' && timezone !== '' ? ` in ${timezone}` : '';
+  const isZoned = ZONED_KINDS.some((zoned) => zoned === kind) && timezone !== '';
+  const zone = isZoned ? ` in ${timezone}` : '';
   output.line(printable(`${subject}${`${kind} ${schedule}`.trimEnd()}${zone}`));
   for (const remark of remarks) {
     output.line(`  ${printable(remark)}`);
   }
   for (const start of starts) {
-    const local = kind === 'cron' && timezone !== 'UTC' ? `${localText(start, timezone)}  ` : '';
+    const local = isZoned && timezone !== 'UTC' ? `${localText(start, timezone)}  ` : '';
     output.line(`  ${local}${instantText(start)}  (${relativeTime(start, now)})`);
   }
   if (starts.length === 0 && remarks.length === 0) {
@@ -147,15 +178,7 @@ function print(
 
 /** The wall clock of the zone with its offset, such as `2027-03-28 03:00 +02:00`. */
 function localText(instant: Instant, timezone: string): string {
-  const { offsetMs } = zoneOf(timezone).segmentAt(instant);
-  const minutes = Math.round(Math.abs(offsetMs) / 60_000);
-  const offset = [Math.floor(minutes / 60), minutes % 60]
-    .map((part) => String(part).padStart(2, '0'))
-    .join(':');
-  const wall = toShortText(instant + offsetMs)
-    .slice(0, 16)
-    .replace('T', ' ');
-  return `${wall} ${offsetMs < 0 ? '-' : '+'}${offset}`;
+  return wallTimeText(instant, timezone).replace(/:00 (?=[+-])/, ' ');
 }
 
 function toJson({ task, kind, schedule, timezone, next: starts, remarks, clockChanges }: Answer) {

@@ -5,6 +5,7 @@ import { countRuns, listAliveRuns } from '../../store/task-runs.ts';
 import { actorName } from '../actor.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
+import { logChange } from '../event-log-change.ts';
 import { EXIT } from '../exit-codes.ts';
 import { withSession } from '../session.ts';
 import { printable } from '../terminal.ts';
@@ -18,8 +19,18 @@ export function define(command: Command, actionOf: ActionOf): void {
 
 function remove(context: Context, name: string): Promise<number> {
   const { output } = context;
-  return withSession(context, {}, async ({ store }) => {
-    const { record } = await removeTask(store.path, name, actorName(context.io.uid));
+  return withSession(context, {}, async (session) => {
+    const { store } = session;
+    const actor = actorName(context.io.uid);
+    const { record, states } = await removeTask(store.path, name, actor);
+    const scopes = states.map(({ scopeKey }) => scopeKey);
+    await logChange(context, session, {
+      event: 'removed',
+      task: nameOf(record),
+      scopes,
+      nextSlotAt: null,
+      actor,
+    });
     const runs = await countRuns(store.driver, record.id);
     const alive = await listAliveRuns(store.driver, record.id);
     const task = nameOf(record);

@@ -4,11 +4,14 @@ import { nameOf } from '../../core/task.ts';
 import { processIdentity } from '../../execute/processes.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { giveUpUnseenRuns } from '../../runner/recovery.ts';
+import type { RunnerEvent } from '../../runner/runner.ts';
 import { resetTask } from '../../store/reset.ts';
 import { listAliveRuns } from '../../store/task-runs.ts';
 import { actorName } from '../actor.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
+import { logRunnerEvent, openEventLog } from '../event-log.ts';
+import { changedTask, logChange } from '../event-log-change.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Session, withSession } from '../session.ts';
 import { viewTask } from '../task-view.ts';
@@ -32,6 +35,7 @@ function reset(context: Context, name: string, flags: { readonly node?: string }
     await giveUpUnseen(context, session, stored.record.id);
     const registry = await openRegistry(session.config, context.io.cwd);
     const view = await viewTask(context, session, stored, registry);
+    await logChange(context, session, { event: 'reset', ...changedTask(view, node), actor });
     const where = node === undefined ? '' : ` on node ${JSON.stringify(node)}`;
     const done = `reset task ${JSON.stringify(nameOf(stored.record))}${where}`;
     tellTask(context, session, view, { done, word: 'next' });
@@ -40,12 +44,15 @@ function reset(context: Context, name: string, flags: { readonly node?: string }
 }
 
 /** Whoever resets a task whose runner cannot be seen from here says that it is dead; one that can be seen goes on. */
-async function giveUpUnseen({ output }: Context, { store, clock }: Session, taskId: number): Promise<void> {
+async function giveUpUnseen(context: Context, session: Session, taskId: number): Promise<void> {
+  const { store, clock } = session;
   const liveRuns = await listAliveRuns(store.driver, taskId);
   const identity = processIdentity();
-  const given = await giveUpUnseenRuns({ driver: store.driver, identity, clock }, liveRuns);
+  const log = await openEventLog(context, session, { show: false });
+  const onEvent = (event: RunnerEvent) => logRunnerEvent(log, event);
+  const given = await giveUpUnseenRuns({ driver: store.driver, identity, clock, onEvent }, liveRuns);
   if (given > 0) {
-    output.note(
+    context.output.note(
       `gave up ${given === 1 ? 'a live run' : `${given} live runs`} whose runner cannot be seen from here`,
     );
   }

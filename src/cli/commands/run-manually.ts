@@ -7,10 +7,12 @@ import { COMMAND_ID } from '../../modules/shipped/command.ts';
 import { runByHand } from '../../runner/manual.ts';
 import { failedForGood, type Runner, type RunnerEvent, type RunReport } from '../../runner/runner.ts';
 import { findTask, listTasks } from '../../store/definitions.ts';
+import { actorName } from '../actor.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { nodesOf } from '../describe-task.ts';
 import { withEndSignals } from '../end-signals.ts';
+import { type EventLog, logRunnerEvent, openEventLog } from '../event-log.ts';
 import { EXIT } from '../exit-codes.ts';
 import { readOptionValues } from '../option-values.ts';
 import type { Output } from '../output.ts';
@@ -58,7 +60,8 @@ function runManually(context: Context, flags: ManualFlags): Promise<number> {
   return withEndSignals((signals) =>
     withSession(context, { node: flags.node }, async (session) => {
       const records = await recordsWanted(session.store.path, session.config.node, flags);
-      const show = showEvent(context.output);
+      const log = signed(await openEventLog(context, session, { show: true }), actorName(context.io.uid));
+      const show = showEvent(context.output, log);
       const runner = runnerOf(context, session, { cancel: signals.cancel, onEvent: show });
       const wishes = { words: flags.option ?? [], isOwnNode: flags.node === undefined };
       const ends = await runAll(runner, records, wishes);
@@ -155,19 +158,30 @@ async function runOne(runner: Runner, record: TaskRecord, { words, isOwnNode }: 
   return runByHand(runner, { taskId: record.id, overrides: values, isOwnNode });
 }
 
+/** The log of what one person did. */
+function signed(log: EventLog, actor: string): EventLog {
+  return { ...log, write: (life) => log.write({ ...life, actor }) };
+}
+
 /** Shows output as it comes, and starts what follows it on a line of its own. */
-function showEvent(output: Output): Runner['onEvent'] {
+function showEvent(output: Output, log: EventLog): Runner['onEvent'] {
   let isAtLineStart = true;
+  const startLine = () => {
+    if (!isAtLineStart) {
+      output.line('');
+      isAtLineStart = true;
+    }
+  };
   return (event: RunnerEvent) => {
+    if (event.kind === 'ended' || (event.kind === 'life' && output.isVerbose)) {
+      startLine();
+    }
+    logRunnerEvent(log, event);
     if (event.kind === 'output' && !output.isJson && event.text !== '') {
       output.text(harmless(event.text));
       isAtLineStart = /[\r\n]$/.test(event.text);
     }
     if (event.kind === 'ended') {
-      if (!isAtLineStart) {
-        output.line('');
-        isAtLineStart = true;
-      }
       tellRun(event.run, { cron: false, output });
     }
     if (event.kind === 'warning') {

@@ -1,14 +1,17 @@
 import { formatDuration } from '../../core/durations.ts';
 import { stableHash } from '../../core/hash.ts';
-import { toShortText } from '../../core/instants.ts';
-import type { NotRun, RunnerEvent, RunReport } from '../../runner/runner.ts';
+import { type Instant, toShortText } from '../../core/instants.ts';
+import type { NotRun, Runner, RunnerEvent, RunReport } from '../../runner/runner.ts';
 import { exitCodeOf, runTick, type TickReport } from '../../runner/tick.ts';
 import type { RunScheduledFlags } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { withEndSignals } from '../end-signals.ts';
+import { logRunnerEvent, openEventLog, SILENT_LOG } from '../event-log.ts';
 import type { Output } from '../output.ts';
-import { runnerOf, withSession } from '../session.ts';
+import { runnerOf, type Session, withSession } from '../session.ts';
+import type { SlotAccount } from '../slot-account.ts';
 import { describeRun, tellRun } from '../tell-run.ts';
+import { printable } from '../terminal.ts';
 
 /**
  * One tick, as cron calls it: prints what ran and what comes next; with `-c` only what is wrong, on stderr.
@@ -42,23 +45,45 @@ async function splay(
   await pause(ms, undefined, { signal }).catch(() => undefined);
 }
 
-function tick(flags: RunScheduledFlags, context: Context, cancel: AbortSignal): Promise<TickReport> {
+/** What a tick did; a dry run also accounts for the slots that are due. */
+type Told = TickReport & { readonly slots?: readonly SlotAccount[] };
+
+function tick(flags: RunScheduledFlags, context: Context, cancel: AbortSignal): Promise<Told> {
   const session = { node: flags.node, readOnly: flags.dryRun, quiet: flags.cron };
   return withSession(context, session, async (opened) => {
+    const log = flags.dryRun ? SILENT_LOG : await openEventLog(context, opened, { show: !flags.cron });
     const runner = runnerOf(context, opened, {
       cancel,
-      onEvent: (event) => tell(event, flags, context.output),
+      onEvent: (event) => {
+        logRunnerEvent(log, event);
+        tell(event, flags, context.output);
+      },
     });
     if (flags.dryRun) {
-      const { previewTick } = await import('../../runner/preview.ts');
-      const report = await previewTick(runner, flags.at ?? runner.clock());
-      tellPreview(report, context.output);
-      return report;
+      return dryRun(context, opened, { runner, at: flags.at ?? runner.clock() });
     }
     const noStartAfter =
       flags.limitSeconds === undefined ? undefined : runner.clock() + flags.limitSeconds * 1_000;
     return runTick(runner, { parallel: flags.parallel, failFast: flags.failFast, noStartAfter });
   });
+}
+
+async function dryRun(
+  context: Context,
+  session: Session,
+  { runner, at }: { readonly runner: Runner; readonly at: Instant },
+): Promise<Told> {
+  const { previewTick } = await import('../../runner/preview.ts');
+  const { accountText, slotAccounts } = await import('../slot-account.ts');
+  const report = await previewTick(runner, at);
+  const slots = await slotAccounts(context, session, { report, at });
+  tellPreview(report, context.output);
+  if (!context.output.isJson) {
+    for (const account of slots.filter(({ due }) => due > 1)) {
+      context.output.line(printable(`due        ${JSON.stringify(account.task)}  ${accountText(account)}`));
+    }
+  }
+  return { ...report, slots };
 }
 
 function tell(event: RunnerEvent, { cron }: RunScheduledFlags, output: Output): void {
@@ -72,6 +97,7 @@ function tell(event: RunnerEvent, { cron }: RunScheduledFlags, output: Output): 
     case 'not-run':
       tellNotRun(event.notRun, cron, output);
       return;
+    case 'life':
     case 'started':
     case 'output':
       return;
@@ -101,13 +127,16 @@ function tellPreview(report: TickReport, output: Output): void {
   }
 }
 
-function comesNext({ idleForSeconds, node }: TickReport): string {
-  return idleForSeconds === null
-    ? `nothing waits on node ${JSON.stringify(node)}`
-    : `next task of node ${JSON.stringify(node)} in ${formatDuration(idleForSeconds)}`;
+function comesNext({ idleForSeconds, waitsForTicks, node }: TickReport): string {
+  const place = `node ${JSON.stringify(node)}`;
+  if (idleForSeconds === null) {
+    return waitsForTicks ? `tasks of ${place} wait for its ticks` : `nothing waits on ${place}`;
+  }
+  const counted = waitsForTicks ? '; others wait for ticks' : '';
+  return `next task of ${place} in ${formatDuration(idleForSeconds)}${counted}`;
 }
 
-function toJson({ node, tickAt, runs, notRun, idleForSeconds }: TickReport) {
+function toJson({ node, tickAt, runs, notRun, slots, idleForSeconds }: Told) {
   return {
     node,
     tickAt: toShortText(tickAt),
@@ -117,6 +146,7 @@ function toJson({ node, tickAt, runs, notRun, idleForSeconds }: TickReport) {
       reason,
       nextSlotAt: nextSlotAt === null ? null : toShortText(nextSlotAt),
     })),
+    ...(slots === undefined ? {} : { slots }),
     idleForSeconds,
   };
 }

@@ -12,12 +12,14 @@ import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { addDefinitionFlags, type GivenFlags } from '../definition-flags.ts';
 import { fieldText } from '../describe-task.ts';
+import { changedTask, logChange } from '../event-log-change.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type OptionsGiven, readOptionValues } from '../option-values.ts';
+import { allowPast, faultsOfPast } from '../past-instant.ts';
 import { readDefinition } from '../read-definition.ts';
 import { type Session, withSession } from '../session.ts';
 import { taskJson } from '../task-json.ts';
-import { viewTask } from '../task-view.ts';
+import { type TaskView, viewTask } from '../task-view.ts';
 import { noteRhythm, tellTask } from '../tell-task.ts';
 import { printable } from '../terminal.ts';
 
@@ -28,7 +30,8 @@ export function define(command: Command, actionOf: ActionOf): void {
     .addHelpText(
       'after',
       `
-Durations are such as 90s, 15m, 1h30m or 2d; a policy takes "default" too.
+D is a duration such as 90s, 15m, 1h30m or 2d (units s, m, h, d, w). What is not named stays; "default" gives a
+policy its default back.
 A new schedule counts from now, so no change makes a task run at once.
 
 Examples:
@@ -48,18 +51,20 @@ function set(context: Context, name: string, given: GivenFlags): Promise<number>
   }
   return withSession(context, {}, async (session) => {
     const registry = await openRegistry(session.config, context.io.cwd);
+    const actor = actorName(context.io.uid);
     let changes: readonly Change[] = [];
-    const stored = await changeTask(
-      session.store.path,
-      name,
-      actorName(context.io.uid),
-      async ({ record }) => {
-        const definition = await definitionAfter({ context, session, registry }, record, given);
-        changes = changesOf(record, definition);
-        return Object.fromEntries(changes.map(({ field, after }) => [field, after]));
-      },
-    );
+    const changed = await changeTask(session.store.path, name, actor, async ({ record }) => {
+      const definition = await definitionAfter({ context, session, registry }, record, given);
+      changes = changesOf(record, definition);
+      return Object.fromEntries(changes.map(({ field, after }) => [field, after]));
+    });
+    const stored = await allowPast(session, changed, {
+      given,
+      env: context.io.env,
+      now: session.clock(),
+    });
     const view = await viewTask(context, session, stored, registry);
+    await logChanges(context, session, { view, changes, actor });
     const done =
       changes.length === 0
         ? `task ${JSON.stringify(nameOf(stored.record))} is so already: nothing changed`
@@ -79,6 +84,26 @@ function set(context: Context, name: string, given: GivenFlags): Promise<number>
   });
 }
 
+type Changed = {
+  readonly view: TaskView;
+  readonly changes: readonly Change[];
+  readonly actor: string;
+};
+
+/** Only the names of fields: the values of options are nobody's business but the task's. */
+async function logChanges(
+  context: Context,
+  session: Session,
+  { view, changes, actor }: Changed,
+): Promise<void> {
+  const fields = changes.map(({ field }) => columnName(field));
+  const renamed = changes.find(({ field }) => field === 'name');
+  const former = renamed === undefined ? {} : { formerName: String(renamed.before) };
+  if (fields.length > 0) {
+    await logChange(context, session, { event: 'changed', ...changedTask(view), actor, fields, ...former });
+  }
+}
+
 type Work = { readonly context: Context; readonly session: Session; readonly registry: Registry };
 
 async function definitionAfter(
@@ -96,7 +121,12 @@ async function definitionAfter(
   const renamed = read.fields.name !== undefined && read.fields.name !== before.name;
   return checkFields(
     { ...fields, options: options.values },
-    [...read.faults, ...options.faults, ...(renamed ? await faultsOfName(session, read.fields.name) : [])],
+    [
+      ...read.faults,
+      ...options.faults,
+      ...faultsOfPast(fields, { given, env: context.io.env, now: session.clock() }),
+      ...(renamed ? await faultsOfName(session, read.fields.name) : []),
+    ],
     registry,
   );
 }

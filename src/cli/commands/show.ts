@@ -1,19 +1,22 @@
 import type { Command } from 'commander';
 import type { Instant } from '../../core/instants.ts';
-import { ALL_NODES, type TaskDefinition } from '../../core/task.ts';
-import { columnName, definitionSchema } from '../../core/task-schema.ts';
+import { ALL_NODES } from '../../core/task.ts';
+import { columnName } from '../../core/task-schema.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { findTask } from '../../store/definitions.ts';
+import { backedOffText } from '../backed-off.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
-import { POLICY_FLAGS } from '../definition-flags.ts';
-import { fieldText, lastRunText, scheduleText, startText } from '../describe-task.ts';
+import { defaultText, POLICY_FLAGS } from '../definition-flags.ts';
+import { clockText, fieldText, lastRunText, scheduleText, startText } from '../describe-task.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
+import { scheduleRemarks } from '../schedule-remarks.ts';
 import { withSession } from '../session.ts';
 import type { Column } from '../table.ts';
 import { taskJson } from '../task-json.ts';
 import { type StateView, type TaskView, viewTask } from '../task-view.ts';
+import { ticksText } from '../tick-wait.ts';
 import { instantText } from '../times.ts';
 
 export function define(command: Command, actionOf: ActionOf): void {
@@ -43,6 +46,7 @@ function printTask(output: Output, view: TaskView, now: Instant): void {
     ...definitionFields(view),
     ...policyFields(view),
     ...view.faults.map(({ field, message }) => ['invalid', `${field}: ${message}`] as const),
+    ...scheduleRemarks(view).map((remark) => ['remark', remark] as const),
     ['last run', lastRunFields(view, now)],
   ]);
   if (view.states.length > 0) {
@@ -88,10 +92,6 @@ function policyFields({ record: { fields } }: TaskView): readonly Field[] {
   });
 }
 
-function defaultText(field: keyof TaskDefinition): string {
-  return fieldText(field, definitionSchema.shape[field].parse(undefined));
-}
-
 function lastRunFields({ lastRun }: TaskView, now: Instant): string {
   if (lastRun === undefined) {
     return 'none';
@@ -104,7 +104,7 @@ function stateColumns(now: Instant): readonly Column<StateView>[] {
   const optional = (instant: Instant | null) => (instant === null ? '-' : instantText(instant));
   return [
     { title: 'NODE', value: ({ state }) => (state.scopeKey === ALL_NODES ? 'all' : state.scopeKey) },
-    { title: 'NEXT RUN', value: ({ nextAt }) => (nextAt === null ? '-' : startText(nextAt, now)) },
+    { title: 'NEXT RUN', value: (view) => nextText(view, now) },
     { title: 'HANDLED SLOT', value: ({ state }) => optional(state.handledSlot) },
     { title: 'COUNTED FROM', value: ({ state }) => optional(state.countedFrom) },
     { title: 'RETRY AT', value: ({ state }) => optional(state.retryAt) },
@@ -117,8 +117,27 @@ function stateColumns(now: Instant): readonly Column<StateView>[] {
   ];
 }
 
-function standing({ marks, state }: StateView): string {
-  const reason = state.terminatedReason === null ? '' : `: ${state.terminatedReason}`;
-  const words = marks.map((mark) => (mark === 'terminated' ? `${mark}${reason}` : mark));
+function nextText({ nextAt, tickWait }: StateView, now: Instant): string {
+  if (nextAt !== null) {
+    return startText(nextAt, now);
+  }
+  const about = (tickWait?.aboutAt ?? null) === null ? '' : ` (about ${clockText(tickWait?.aboutAt ?? 0)})`;
+  return tickWait === null ? '-' : `${ticksText(tickWait)}${about}`;
+}
+
+function standing({ marks, state, backedOff }: StateView): string {
+  const reason = state.terminatedReason ?? 'without a reason';
+  const words = marks.map((mark) => {
+    switch (mark) {
+      case 'terminated':
+        return `terminated: ${reason}`;
+      case 'done':
+        return reason;
+      case 'backed off':
+        return backedOff === null ? mark : backedOffText(backedOff);
+      default:
+        return mark;
+    }
+  });
   return [...words, ...(state.fault === null ? [] : [`fault: ${state.fault}`])].join(', ') || 'waiting';
 }

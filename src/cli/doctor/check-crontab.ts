@@ -86,7 +86,7 @@ function scheduled(
   // The zone counts for cronie; Debian's cron does not know the variable, and goes by the system's.
   const timezone = line.env['CRON_TZ'] ?? world.timezone;
   try {
-    const schedule = parseSchedule('cron', line.schedule, { timezone, hashSeed: '', countedFrom: 0 });
+    const schedule = parseSchedule('cron', line.schedule, { timezone, hashSeed: '' });
     return { kind: 'ticks', where, line, schedule, isScript };
   } catch (error) {
     return { kind: 'fault', where, message: messageOf(error) };

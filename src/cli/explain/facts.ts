@@ -1,10 +1,8 @@
-import { nextSlotOf } from '../../core/due.ts';
-import { DAY_MS, floorToMinute, type Instant } from '../../core/instants.ts';
-import { newestSlotIn } from '../../core/schedule/next-slot.ts';
-import type { Schedule } from '../../core/schedule/schedule.ts';
+import { floorToMinute, type Instant } from '../../core/instants.ts';
 import type { TaskState } from '../../core/state.ts';
 import { ALL_NODES, runsOn } from '../../core/task.ts';
-import { type Definition, scheduleOf } from '../../runner/definition.ts';
+import { timetableOf } from '../../core/timetable.ts';
+import type { Definition } from '../../runner/definition.ts';
 import { lastTickUpTo, type TickRow, type TicksAround, ticksAround } from '../../store/health.ts';
 import {
   type AuditEntry,
@@ -22,10 +20,11 @@ import {
   resetsAfter,
 } from '../../store/past-definition.ts';
 import type { Run } from '../../store/rows.ts';
+import { type SlotFacts, slotFacts } from './slot-facts.ts';
 import type { Subject } from './subject.ts';
 
 /** What is known of one state of a task at an instant: all that an explanation rests on. */
-export type StateFacts = {
+export type StateFacts = SlotFacts & {
   readonly at: Instant;
   /** The present, of which more is known than of the past. */
   readonly now: Instant;
@@ -44,9 +43,6 @@ export type StateFacts = {
   readonly resets: readonly PastReset[];
   /** The state as it stands now; undefined if it is gone, or not there yet. */
   readonly state: TaskState | undefined;
-  /** The newest slot up to the instant, and the first one after it, by the schedule alone. */
-  readonly slot: Instant | undefined;
-  readonly nextSlot: Instant | undefined;
   /** The attempts of the newest recorded slot up to the instant. */
   readonly attempts: readonly Run[];
   readonly fault: Run | undefined;
@@ -60,17 +56,23 @@ export type StateFacts = {
   readonly maxRunning: number;
 };
 
-/** The leap days of a cron schedule are at most eight years apart. */
-const LONGEST_GAP_MS = 3_660 * DAY_MS;
-
 /** Collects what is known of one state. Reads only. */
 export async function loadStateFacts(subject: Subject, scopeKey: string): Promise<StateFacts> {
   const { at, known, record, maxRunning } = subject;
   const { audit } = known;
   const state = stateOfKey(subject, scopeKey);
   const counting = countingOf(subject, state, scopeKey);
-  const definition = definitionFor(subject, { scopeKey, countedFrom: counting.countedFrom });
-  const slot = slotUpTo(definition.schedule, state, at);
+  const definition = definitionFor(subject, scopeKey);
+  const key = { taskId: known.id, scopeKey };
+  const runs = await loadRuns(subject, key);
+  const slots = slotFacts(subject, {
+    readable: definition.kind === 'valid' ? definition : definition.readable,
+    state,
+    scopeKey,
+    countedFrom: counting.countedFrom,
+    attempts: runs.attempts,
+    liveRuns: runs.aliveAt.length,
+  });
   const listed = subject.nodes;
   return {
     at,
@@ -85,11 +87,15 @@ export async function loadStateFacts(subject: Subject, scopeKey: string): Promis
     unlisting: removalOfNode(audit, scopeKey === ALL_NODES ? subject.here : scopeKey, at),
     resets: resetsAfter(audit, scopeKey, at),
     state,
-    slot,
-    nextSlot: nextSlotAfter(subject, definition.schedule, state),
     maxRunning,
-    ...(await loadRuns(subject, { taskId: known.id, scopeKey }, slot)),
-    ...(await loadTicks(subject, scopeKey === ALL_NODES ? sharedNodes(listed) : [scopeKey], slot ?? at)),
+    ...slots,
+    ...runs,
+    ...(await loadRunsAround(subject, key, { slot: slots.slot, attempts: runs.attempts })),
+    ...(await loadTicks(
+      subject,
+      scopeKey === ALL_NODES ? sharedNodes(listed) : [scopeKey],
+      slots.startsAt ?? at,
+    )),
   };
 }
 
@@ -114,51 +120,36 @@ function countingOf(
   };
 }
 
-function definitionFor(
-  { checked, zoneOfKey }: Subject,
-  state: Pick<TaskState, 'scopeKey' | 'countedFrom'>,
-): Definition {
+function definitionFor({ checked, zoneOfKey }: Subject, scopeKey: string): Definition {
   if (checked.kind === 'invalid') {
-    return { kind: 'invalid', faults: checked.faults, schedule: undefined };
+    return { kind: 'invalid', faults: checked.faults, readable: undefined };
   }
   const { task, faults } = checked;
-  const schedule = scheduleOf(task, state, zoneOfKey(state.scopeKey));
-  return faults.length > 0 ? { kind: 'invalid', faults, schedule } : { kind: 'valid', task, schedule };
+  const timetable = timetableOf(task, { scopeKey, nodeTimezone: zoneOfKey(scopeKey) });
+  return faults.length > 0
+    ? { kind: 'invalid', faults, readable: { task, timetable } }
+    : { kind: 'valid', task, timetable };
 }
 
-function slotUpTo(
-  schedule: Schedule | undefined,
-  state: TaskState | undefined,
-  at: Instant,
-): Instant | undefined {
-  const slot = schedule === undefined ? undefined : newestSlotIn(schedule, at - LONGEST_GAP_MS, at);
-  const first = state?.firstSlot ?? undefined;
-  if (first === undefined || first > at) {
-    return slot;
-  }
-  return Math.max(first, slot ?? first);
+async function loadRuns({ path, at }: Subject, key: StateKey) {
+  return {
+    attempts: await attemptsUpTo(path, key, at),
+    fault: await newestFault(path, key, at),
+    aliveAt: await runsAliveAt(path, at, { state: key }),
+  };
 }
 
-/** Of the present, the slot that the state waits for; of the past, the one that came then. */
-function nextSlotAfter(
-  { at, isNow }: Subject,
-  schedule: Schedule | undefined,
-  state: TaskState | undefined,
-): Instant | undefined {
-  const waiting = isNow && state !== undefined && schedule !== undefined ? nextSlotOf(schedule, state) : null;
-  return waiting !== null && waiting > at ? waiting : schedule?.nextAfter(at);
-}
-
-async function loadRuns({ path, at }: Subject, key: StateKey, slot: Instant | undefined) {
-  const attempts = await attemptsUpTo(path, key, at);
+/** The runs beside those of the slot: one by hand since, and what was alive when the slot came. */
+async function loadRunsAround(
+  { path, at }: Subject,
+  key: StateKey,
+  { slot, attempts }: { readonly slot: Instant | undefined; readonly attempts: readonly Run[] },
+) {
   const own = new Set(attempts.map(({ id }) => id));
   const aliveAtSlot = slot === undefined ? [] : await runsAliveAt(path, slot, { state: key });
   return {
-    attempts,
-    fault: await newestFault(path, key, at),
     manualRun: await newestManualRun(path, key, { from: slot ?? 0, to: at }),
     aliveAtSlot: aliveAtSlot.filter(({ id }) => !own.has(id)),
-    aliveAt: await runsAliveAt(path, at, { state: key }),
   };
 }
 

@@ -75,9 +75,11 @@ const ENDS: Readonly<Record<RunStatus, string>> = {
   skipped: 'was skipped',
 };
 
-function latenessSentences(run: Run, { ticks, aliveAtSlot, scopeKey }: StateFacts): readonly string[] {
+function latenessSentences(run: Run, facts: StateFacts): readonly string[] {
+  const { ticks, aliveAtSlot, scopeKey } = facts;
   const { slot, startedAt, slotFirst } = run;
-  if (slot === null || startedAt === null || startedAt - (slotFirst ?? slot) < LATE_MS) {
+  const mayStart = slot === slotFirst && slot === facts.slot ? (facts.startsAt ?? slot) : (slotFirst ?? slot);
+  if (slot === null || mayStart === null || startedAt === null || startedAt - mayStart < LATE_MS) {
     return [];
   }
   const [alive] = aliveAtSlot;
@@ -97,7 +99,16 @@ export function startText({ startedAt, createdAt, trigger }: Run): string {
 
 function retrySentences(attempts: readonly Run[], { state, isActive }: StateFacts): readonly string[] {
   const last = attempts.at(-1);
-  if (last?.reason !== 'retry') {
+  if (last === undefined || last.status === 'cancelled') {
+    return [];
+  }
+  if (last.reason === 'superseded') {
+    return ['Another attempt was to follow, but a newer slot came first.'];
+  }
+  if (last.reason === 'postponed') {
+    return ['Another attempt was to follow, but the task was postponed first.'];
+  }
+  if (last.reason !== 'retry') {
     return [];
   }
   const isPending = isActive && state !== undefined && state.handledSlot === last.slot;

@@ -1,5 +1,10 @@
+import { formatDuration } from '../../core/durations.ts';
 import { faultText } from '../../core/errors.ts';
 import { isReboot } from '../../core/schedule/cron-fields.ts';
+import { windowNever } from '../../core/schedule/window.ts';
+import { newState } from '../../core/state.ts';
+import { skipText } from '../../runner/reasons.ts';
+import { ordinalTick } from '../tick-wait.ts';
 import { instantText } from '../times.ts';
 import type { StateFacts } from './facts.ts';
 import { attemptSentence, attemptSentences, startText } from './run-sentences.ts';
@@ -31,7 +36,7 @@ function verdictSentences(verdict: Verdict, facts: StateFacts): readonly string[
     case 'terminated':
       return [
         `It was terminated at ${instantText(verdict.since)}: ${verdict.reason ?? 'without a reason'}.`,
-        ...(facts.isNow ? ['"periodic-cron reset" takes that back.'] : []),
+        ...(facts.isNow ? [terminationAdvice(facts)] : []),
       ];
     case 'handled-ahead':
       return aheadSentences(verdict);
@@ -40,6 +45,17 @@ function verdictSentences(verdict: Verdict, facts: StateFacts): readonly string[
     default:
       return dueSentences(verdict, facts);
   }
+}
+
+/** A task of one instant that has passed would have nothing to come after a reset. */
+function terminationAdvice({ definition, at }: StateFacts): string {
+  const isPast =
+    definition.kind === 'valid' &&
+    definition.task.scheduleKind === 'at' &&
+    definition.timetable.slotsIn(newState(at)).nextAfter(at) === undefined;
+  return isPast
+    ? '"periodic-cron set --once" gives it another instant.'
+    : '"periodic-cron reset" takes that back.';
 }
 
 type DueVerdict = Extract<Verdict, { readonly slot: number }>;
@@ -51,6 +67,12 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
       return [
         `${slot} does not count: the slots count from ${instantText(facts.countedFrom)} on${because(facts.countingChange)}.`,
       ];
+    case 'starts-later':
+      return [
+        `${slot} starts at ${instantText(verdict.startsAt)} at the earliest: its spread or the random offset says so.`,
+      ];
+    case 'excluded':
+      return [`${slot} stayed due: the schedule excludes the time until ${instantText(verdict.until)}.`];
     case 'history-deleted':
       return [`${slot} was handled, but the ledger does not hold it any more: old history is deleted.`];
     case 'still-running':
@@ -106,13 +128,20 @@ function aheadSentences({ until, reset }: Extract<Verdict, { kind: 'handled-ahea
   ];
 }
 
-function noSlotSentence({ definition, countedFrom, countingChange }: StateFacts): string {
+function noSlotSentence(facts: StateFacts): string {
+  const { definition, countedFrom, countingChange } = facts;
   const task = definition.kind === 'valid' ? definition.task : undefined;
   if (task?.scheduleKind === 'manual') {
     return 'The schedule is manual: the task runs by hand only.';
   }
   if (task?.scheduleKind === 'cron' && isReboot(task.schedule)) {
     return 'The schedule is @reboot: it comes with the next boot of the node.';
+  }
+  if (task?.scheduleKind === 'window' && windowNever(task.schedule)) {
+    return 'The schedule says never.';
+  }
+  if (task?.scheduleKind === 'ticks') {
+    return `The schedule counts ticks, and its tick had not come yet${because(countingChange)}.`;
   }
   return task?.scheduleKind === 'every' && task.schedule.trim().startsWith('-')
     ? 'The schedule is a negative period, which is never.'
@@ -142,25 +171,61 @@ function manualSentences({ kind }: Verdict, { manualRun, aliveAt }: StateFacts):
 }
 
 function comingSentences({ kind }: Verdict, facts: StateFacts): readonly string[] {
-  const { isNow, nextSlot } = facts;
   if (kind === 'handled-ahead' || judgeDefinition(facts) !== undefined) {
     return [];
   }
-  const due = isNow ? dueNow(kind) : [];
-  return nextSlot === undefined ? due : [...due, `The next slot is ${instantText(nextSlot)}.`];
+  return [
+    ...(facts.isNow ? dueNow(kind, facts) : []),
+    ...backOffSentences(facts),
+    ...nextSentences(kind, facts),
+  ];
 }
 
 /** What becomes of a slot that is due now. */
-function dueNow(kind: Verdict['kind']): readonly string[] {
+function dueNow(kind: Verdict['kind'], { decision }: StateFacts): readonly string[] {
   switch (kind) {
     case 'still-running':
-      return ['It is taken when that has ended.'];
+      return [
+        decision?.kind === 'skip'
+          ? 'The next tick skips it, since overlap is "skip".'
+          : 'It is taken when that has ended.',
+      ];
     case 'no-tick':
     case 'node-full':
     case 'tick-not-ended':
     case 'unexplained':
-      return ['The slot is still due: the next tick looks at it again.'];
+      return [
+        decision?.kind === 'skip'
+          ? `The next tick skips it: ${skipText(decision)}.`
+          : 'The slot is still due: the next tick looks at it again.',
+      ];
     default:
       return [];
   }
+}
+
+function backOffSentences({ backedOff, state }: StateFacts): readonly string[] {
+  if (backedOff === undefined) {
+    return [];
+  }
+  const failures = state?.failures ?? 0;
+  const after = failures === 0 ? '' : ` after ${failures} ${failures === 1 ? 'failure' : 'failures'}`;
+  const { periodSeconds, fromSeconds } = backedOff;
+  return [
+    `Back-off has made its period of ${formatDuration(fromSeconds)} one of ${formatDuration(periodSeconds)}${after}.`,
+  ];
+}
+
+function nextSentences(kind: Verdict['kind'], facts: StateFacts): readonly string[] {
+  const { isNow, nextSlot, nextStartsAt, tickWait, definition, aliveAt } = facts;
+  if (tickWait !== undefined) {
+    return [`It fires at ${ordinalTick(tickWait.ticksLeft)}${tickWait.ticksLeft === 1 ? '' : ' from now'}.`];
+  }
+  if (nextSlot === undefined) {
+    const counts = definition.kind === 'valid' && definition.timetable.period?.anchor === 'finish';
+    return isNow && counts && aliveAt.length > 0 ? ['The next slot counts from the end of the run.'] : [];
+  }
+  const later = nextStartsAt !== undefined && nextStartsAt > nextSlot && kind !== 'starts-later';
+  const start = later ? `, which starts at ${instantText(nextStartsAt)} at the earliest` : '';
+  return [`The next slot is ${instantText(nextSlot)}${start}.`];
 }

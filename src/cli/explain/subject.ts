@@ -1,7 +1,7 @@
 import { localTimezone } from '../../config/local-zone.ts';
 import { didYouMean } from '../../config/near-miss.ts';
 import { NotFoundError } from '../../core/errors.ts';
-import type { Instant } from '../../core/instants.ts';
+import { type Instant, SECOND_MS } from '../../core/instants.ts';
 import { ALL_NODES, runsOn, type TaskRecord } from '../../core/task.ts';
 import { checkTask } from '../../core/task-schema.ts';
 import { type CheckedWholly, checkWholly } from '../../runner/definition.ts';
@@ -11,7 +11,9 @@ import { knownTaskNames, lastTaskId, listAudit } from '../../store/history.ts';
 import { listNodes } from '../../store/nodes.ts';
 import { type KnownTask, type PastTask, taskAt } from '../../store/past-definition.ts';
 import type { Context } from '../context.ts';
+import { rhythmOf } from '../rhythm.ts';
 import type { Session } from '../session.ts';
+import { type TickCounts, tickCounts } from '../tick-wait.ts';
 
 /** What is asked: a task, an instant, and whether only one node matters. */
 export type Question = {
@@ -40,6 +42,9 @@ export type Subject = Question & {
   /** The keys of the states to tell of. */
   readonly scopeKeys: readonly string[];
   readonly zoneOfKey: (scopeKey: string) => string;
+  readonly ticks: TickCounts;
+  /** How often this node ticks; undefined where nobody knows. */
+  readonly rhythmSeconds: number | undefined;
 };
 
 export type FoundSubject =
@@ -93,12 +98,15 @@ type Found = {
 
 async function subjectOf(
   context: Context,
-  { config, store }: Session,
+  session: Session,
   { question, known, stored, record }: Found,
 ): Promise<Subject> {
+  const { config, store } = session;
   const { fields } = record;
   const nodes = Array.isArray(fields.nodes) ? fields.nodes.map(String) : [];
-  const zones = new Map((await listNodes(store.driver)).map(({ name, timezone }) => [name, timezone]));
+  const registered = await listNodes(store.driver);
+  const zones = new Map(registered.map(({ name, timezone }) => [name, timezone]));
+  const rhythmMs = await rhythmOf(session, config.node);
   const local = localTimezone(context.io.env);
   return {
     ...question,
@@ -119,6 +127,12 @@ async function subjectOf(
         ? [ALL_NODES]
         : keysOf(question, { nodes, known: [...zones.keys()], here: config.node }),
     zoneOfKey: (scopeKey) => zones.get(scopeKey) ?? local,
+    ticks: await tickCounts(store.driver, {
+      known: registered,
+      here: config.node,
+      rhythms: new Map([[config.node, rhythmMs]]),
+    }),
+    rhythmSeconds: rhythmMs === undefined ? undefined : rhythmMs / SECOND_MS,
   };
 }
 

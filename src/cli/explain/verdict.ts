@@ -1,4 +1,3 @@
-import { dueSlots } from '../../core/due.ts';
 import { type Fault, faultText } from '../../core/errors.ts';
 import type { Instant } from '../../core/instants.ts';
 import type { TickRow } from '../../store/health.ts';
@@ -19,6 +18,9 @@ export type Verdict =
   | { readonly kind: 'handled-ahead'; readonly until: Instant; readonly reset: AuditEntry | undefined }
   | { readonly kind: 'no-slot' }
   | { readonly kind: 'counted-later'; readonly slot: Instant }
+  /** Its spread or the random offset lets the slot start after the instant. */
+  | { readonly kind: 'starts-later'; readonly slot: Instant; readonly startsAt: Instant }
+  | { readonly kind: 'excluded'; readonly slot: Instant; readonly until: Instant }
   /** The slot was handled, but what became of it was deleted with old history. */
   | { readonly kind: 'history-deleted'; readonly slot: Instant }
   | { readonly kind: 'still-running'; readonly slot: Instant; readonly runs: readonly [Run, ...Run[]] }
@@ -46,12 +48,16 @@ export function judge(facts: StateFacts): Verdict {
 function judgeRecorded(facts: StateFacts): Verdict | undefined {
   const { now, slot, countedFrom, definition } = facts;
   const [first, ...others] = facts.attempts;
-  if (first === undefined || first.slot === null || definition.schedule === undefined) {
+  if (first === undefined || first.slot === null || !isReadable(definition)) {
     return undefined;
   }
   // What was recorded in the future comes from a clock that was wrong.
   const isOfSlot = first.slot >= (slot ?? countedFrom) && first.createdAt <= now;
   return isOfSlot ? { kind: 'recorded', attempts: [first, ...others] } : undefined;
+}
+
+function isReadable(definition: StateFacts['definition']): boolean {
+  return definition.kind === 'valid' || definition.readable !== undefined;
 }
 
 /** What keeps the state from having due slots at all, whatever became of those before; undefined if nothing does. */
@@ -105,11 +111,11 @@ function judgeSlot({ slot, countedFrom, state }: StateFacts): Verdict | undefine
 
 /** The slot was due: what kept the ticks up to the instant from taking it. */
 function judgeTick(facts: StateFacts): Verdict {
-  const { at, aliveAt, ticks, lastTick, maxRunning, runningAtTick } = facts;
+  const { at, ticks, lastTick, maxRunning, runningAtTick } = facts;
   const slot = facts.slot ?? at;
-  const [alive, ...others] = aliveAt;
-  if (alive !== undefined && isBlockedBy(facts)) {
-    return { kind: 'still-running', slot, runs: [alive, ...others] };
+  const early = judgeStart(facts, slot);
+  if (early !== undefined) {
+    return early;
   }
   if (ticks.after === undefined || ticks.after.tickAt > at || lastTick === undefined) {
     return { kind: 'no-tick', slot };
@@ -126,6 +132,21 @@ function judgeTick(facts: StateFacts): Verdict {
     : { kind: 'unexplained', slot };
 }
 
+/** The slot came, and might not start yet whatever ticked. */
+function judgeStart(facts: StateFacts, slot: Instant): Verdict | undefined {
+  const { at, aliveAt, startsAt, excludedUntil, state } = facts;
+  if (startsAt !== undefined && startsAt > at) {
+    return { kind: 'starts-later', slot, startsAt };
+  }
+  const [alive, ...others] = aliveAt;
+  if (alive !== undefined && isBlockedBy(facts)) {
+    return { kind: 'still-running', slot, runs: [alive, ...others] };
+  }
+  return excludedUntil !== undefined && slot !== state?.firstSlot
+    ? { kind: 'excluded', slot, until: excludedUntil }
+    : undefined;
+}
+
 function isBlockedBy({ definition, aliveAt }: StateFacts): boolean {
   return (
     definition.kind === 'valid' &&
@@ -133,12 +154,8 @@ function isBlockedBy({ definition, aliveAt }: StateFacts): boolean {
   );
 }
 
-/** With `retry_past_next`, an attempt that is pending goes before the newer slot. */
-function pendingRetry({ definition, state, at }: StateFacts): Instant | undefined {
-  const waits =
-    definition.kind === 'valid' &&
-    definition.task.retryPastNext &&
-    state !== undefined &&
-    dueSlots(definition.schedule, state, at) !== undefined;
-  return waits ? (state.retryAt ?? undefined) : undefined;
+/** With `retry_past_next`, an attempt that is pending goes before the newer slot, which is due. */
+function pendingRetry({ definition, state }: StateFacts): Instant | undefined {
+  const waits = definition.kind === 'valid' && definition.task.retryPastNext;
+  return waits ? (state?.retryAt ?? undefined) : undefined;
 }

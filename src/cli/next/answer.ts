@@ -1,6 +1,9 @@
 import type { Instant } from '../../core/instants.ts';
 import { type ClockChangeNote, clockChangeNotes } from '../../core/schedule/clock-changes.ts';
-import { isReboot } from '../../core/schedule/cron-fields.ts';
+import { windowNever } from '../../core/schedule/window.ts';
+import { hashSeedOf } from '../../core/timetable.ts';
+import type { Asking } from './remarks.ts';
+import { windowChangeNotes } from './window-changes.ts';
 
 /** What `next` was asked for, as the flags say it; `last` is the handled slot, where one was named. */
 export type Question = {
@@ -23,24 +26,21 @@ export type Answer = {
   readonly clockChanges: readonly ClockChangeNote[];
 };
 
-/** Why a schedule has no slots at all, in words; nothing for one that has some. */
-export function whyNever(kind: string, schedule: string): readonly string[] {
-  if (kind === 'manual') {
-    return ['manual: its schedule never starts it'];
+/** What a schedule does at the next two changes of its zone's clock; nothing for kinds that follow no clock. */
+export function clockChangesOf({
+  task,
+  timetable,
+  state,
+  timezone,
+  from,
+}: Asking): readonly ClockChangeNote[] {
+  const { scheduleKind, schedule } = task;
+  switch (scheduleKind) {
+    case 'cron':
+      return clockChangeNotes(schedule, { timezone, hashSeed: hashSeedOf(task, state.scopeKey) }, from);
+    case 'window':
+      return windowNever(schedule) ? [] : windowChangeNotes({ timetable, state, timezone, from });
+    default:
+      return [];
   }
-  if (kind === 'every' && schedule.trim().startsWith('-')) {
-    return ['a negative period: its schedule never starts it'];
-  }
-  return kind === 'cron' && isReboot(schedule)
-    ? ['@reboot: it starts at the first tick after a boot, at no instant that is known before']
-    : [];
-}
-
-/** What a cron schedule does at the next two changes of its zone's clock; nothing for other kinds. */
-export function clockChangesOf(
-  { kind, schedule, timezone }: Pick<Answer, 'kind' | 'schedule' | 'timezone'>,
-  hashSeed: string,
-  from: Instant,
-): readonly ClockChangeNote[] {
-  return kind === 'cron' ? clockChangeNotes(schedule, { timezone, hashSeed }, from) : [];
 }

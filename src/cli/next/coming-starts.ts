@@ -1,7 +1,10 @@
-import { nextSlotOf } from '../../core/due.ts';
+import { stateAfter } from '../../core/advance.ts';
+import { type Decision, decide } from '../../core/due.ts';
 import type { Instant } from '../../core/instants.ts';
-import type { Schedule } from '../../core/schedule/schedule.ts';
+import type { TickNumbers } from '../../core/slots.ts';
 import type { TaskState } from '../../core/state.ts';
+import type { Task } from '../../core/task.ts';
+import type { Timetable } from '../../core/timetable.ts';
 
 /** Which of the coming instants are asked for: at most `count`, none after `until`. */
 export type Asked = {
@@ -10,32 +13,70 @@ export type Asked = {
   readonly count: number;
 };
 
-/** What starts, and whether a tick at the instant that is asked from would start it at once. */
+/** What starts: an active task, and its state as it is now. */
 export type Starting = {
-  readonly schedule: Schedule;
+  readonly task: Task;
+  readonly timetable: Timetable;
   readonly state: TaskState;
-  readonly startsAtOnce: boolean;
+  readonly rhythmSeconds?: number | undefined;
 };
 
+/** Slots that are skipped, or wait for the end of an exclusion, lie between starts; so many steps end any search. */
+const MAX_IDLE_STEPS = 10_000;
+
+// Ticks are not counted here: a schedule that counts them has no instants.
+const NO_TICKS: TickNumbers = { own: 0, all: 0 };
+
 /**
- * The instants at which a task starts, if every tick is on time: strictly after `from`, except that what is overdue then
- * starts at `from` itself, however many slots that one run stands for.
+ * The instants at which a task starts, if a tick comes at each of them and every run ends well at once: strictly after
+ * `from`, except that what is overdue then starts at `from` itself, however many slots are due.
  */
-export function comingStarts({ schedule, state, startsAtOnce }: Starting, asked: Asked): readonly Instant[] {
-  const { from, until, count } = asked;
-  let handledSlot = Math.max(state.handledSlot ?? Number.NEGATIVE_INFINITY, from);
-  let slot = nextSlotOf(schedule, { ...state, handledSlot });
-  const starts = startsAtOnce ? [from] : pendingAttempt(state, from, slot);
-  while (slot !== null && starts.length < count && (until === undefined || slot <= until)) {
-    starts.push(slot);
-    handledSlot = slot;
-    slot = nextSlotOf(schedule, { ...state, handledSlot });
+export function comingStarts(starting: Starting, { from, until, count }: Asked): readonly Instant[] {
+  const starts: Instant[] = [];
+  let state = starting.state;
+  let at: Instant | null = from;
+  let idle = 0;
+  while (at !== null && starts.length < count && idle < MAX_IDLE_STEPS && at <= (until ?? at)) {
+    const after = afterTick({ ...starting, state }, at);
+    if (after.hasStarted) {
+      starts.push(at);
+    }
+    idle = after.hasStarted ? 0 : idle + 1;
+    state = after.state;
+    at = after.nextAt !== null && after.nextAt > at ? after.nextAt : null;
   }
-  return starts.filter((start) => until === undefined || start <= until).slice(0, count);
+  return starts;
 }
 
-/** A pending attempt starts between two slots; a newer slot would replace it. */
-function pendingAttempt({ retryAt }: TaskState, from: Instant, nextSlot: Instant | null): Instant[] {
-  const isComing = retryAt !== null && retryAt > from && (nextSlot === null || retryAt < nextSlot);
-  return isComing ? [retryAt] : [];
+type AfterTick = {
+  readonly state: TaskState;
+  readonly hasStarted: boolean;
+  /** When the state is to be looked at again; null when nothing is coming. */
+  readonly nextAt: Instant | null;
+};
+
+/** What a tick at the instant makes of the state while no run of it is alive. */
+function afterTick({ task, timetable, state: found, rhythmSeconds }: Starting, at: Instant): AfterTick {
+  const tick = { tickAt: at, now: at, ticks: NO_TICKS };
+  let state = found;
+  let hasStarted = false;
+  let again = true;
+  let excludedUntil: Instant | undefined;
+  while (again) {
+    const definition = { kind: 'valid' as const, task, timetable };
+    const decision = decide({ ...tick, definition, state, liveRuns: 0, rhythmSeconds });
+    state = stateAfter(decision, { task, timetable, state }, tick);
+    hasStarted ||= decision.kind === 'run' || decision.kind === 'retry';
+    excludedUntil = untilOf(decision);
+    again = 'again' in decision && decision.again;
+  }
+  return { state, hasStarted, nextAt: excludedUntil ?? startOf(state) };
+}
+
+function untilOf(decision: Decision): Instant | undefined {
+  return decision.kind === 'excluded' ? decision.until : undefined;
+}
+
+function startOf({ earliestStart }: TaskState): Instant | null {
+  return typeof earliestStart === 'number' ? earliestStart : null;
 }

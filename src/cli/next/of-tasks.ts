@@ -1,20 +1,23 @@
 import { localTimezone } from '../../config/local-zone.ts';
-import { decide } from '../../core/due.ts';
 import { type Fault, faultText } from '../../core/errors.ts';
-import { floorToMinute, type Instant } from '../../core/instants.ts';
-import type { Schedule } from '../../core/schedule/schedule.ts';
+import { floorToMinute, type Instant, SECOND_MS } from '../../core/instants.ts';
 import { newState, type TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, runsOn, type Task, type TaskRecord } from '../../core/task.ts';
+import { type Timetable, timetableOf } from '../../core/timetable.ts';
 import type { Registry } from '../../modules/registry.ts';
-import { checkWholly, hashSeedOf, isStateOf, scheduleOf } from '../../runner/definition.ts';
+import { checkWholly, isStateOf } from '../../runner/definition.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { findTask, listTasks, type StoredTask } from '../../store/definitions.ts';
 import { listNodes } from '../../store/nodes.ts';
 import type { Context } from '../context.ts';
+import { rhythmOf } from '../rhythm.ts';
 import { type Session, withSession } from '../session.ts';
+import { isDone } from '../task-view.ts';
+import { type TickCounts, tickCounts } from '../tick-wait.ts';
 import { instantText } from '../times.ts';
-import { type Answer, clockChangesOf, type Question, whyNever } from './answer.ts';
+import { type Answer, clockChangesOf, type Question } from './answer.ts';
 import { comingStarts } from './coming-starts.ts';
+import { remarksOf, tickRemark } from './remarks.ts';
 
 /**
  * When tasks come next on the node, ascending by (ordering, id), with what has been handled there. An invalid task has no
@@ -48,9 +51,15 @@ type Viewpoint = {
   readonly now: Instant;
   /** The zone of a node by its last tick; this machine's for one that has not ticked. */
   readonly timezoneOf: (node: string) => string;
+  readonly ticks: TickCounts;
+  /** How often the node ticks; undefined while nobody knows. */
+  readonly rhythmSeconds: number | undefined;
 };
 
-async function viewpointOf({ io }: Context, { config, store, clock }: Session): Promise<Viewpoint> {
+async function viewpointOf({ io }: Context, session: Session): Promise<Viewpoint> {
+  const { config, store, clock } = session;
+  const rhythmMs = await rhythmOf(session, config.node);
+  const rhythms = new Map([[config.node, rhythmMs]]);
   const nodes = await listNodes(store.driver);
   const zones = new Map(nodes.map(({ name, timezone }) => [name, timezone]));
   const local = localTimezone(io.env);
@@ -59,6 +68,8 @@ async function viewpointOf({ io }: Context, { config, store, clock }: Session): 
     registry: await openRegistry(config, io.cwd),
     now: clock(),
     timezoneOf: (node) => zones.get(node) ?? local,
+    ticks: await tickCounts(store.driver, { known: nodes, here: config.node, rhythms }),
+    rhythmSeconds: rhythmMs === undefined ? undefined : rhythmMs / SECOND_MS,
   };
 }
 
@@ -84,25 +95,30 @@ function answerOfInvalid(record: TaskRecord, faults: readonly Fault[]): Answer {
 
 function answerOfValid(task: Task, stored: StoredTask, viewpoint: Viewpoint, question: Question): Answer {
   const { scheduleKind: kind, schedule: text } = task;
+  const { from } = question;
   const { state: found, remarks } = stateFor(task, stored, viewpoint.node);
-  const state = withLast(found, question);
+  const state = withLast(task, found, question);
   const nodeTimezone = viewpoint.timezoneOf(state.scopeKey);
   const timezone = task.timezone === '' ? nodeTimezone : task.timezone;
-  const schedule = scheduleOf(task, state, nodeTimezone);
-  const idle = whyIdle(task, state);
-  const startsAtOnce = isStartedAt(question.from, task, { schedule, state });
+  const timetable = timetableOf(task, { scopeKey: state.scopeKey, nodeTimezone });
+  const idle = whyIdle(task, state, timetable);
+  const asking = { task, timetable, state, timezone, from };
+  const wait = idle.length > 0 ? null : viewpoint.ticks.waitOf(timetable, state, viewpoint.now);
+  const { rhythmSeconds } = viewpoint;
   return {
     task: task.name,
     kind,
     schedule: text,
     timezone,
-    next: idle.length > 0 ? [] : comingStarts({ schedule, state, startsAtOnce }, question),
-    remarks: [...remarks, ...idle, ...futureRemark(task, state, viewpoint.now), ...whyNever(kind, text)],
-    clockChanges: clockChangesOf(
-      { kind, schedule: text, timezone },
-      hashSeedOf(task, state.scopeKey),
-      question.from,
-    ),
+    next: idle.length > 0 ? [] : comingStarts({ task, timetable, state, rhythmSeconds }, question),
+    remarks: [
+      ...remarks,
+      ...idle,
+      ...futureRemark(task, state, viewpoint.now),
+      ...remarksOf(asking),
+      ...(wait === null || timetable.ticks === null ? [] : [tickRemark(wait, timetable.ticks)]),
+    ],
+    clockChanges: clockChangesOf(asking),
   };
 }
 
@@ -128,31 +144,24 @@ function stateFor(task: Task, { record, states, unassigned }: StoredTask, node: 
 }
 
 /** The state as if the slot that `--last` names were the handled one; without it, as it is. */
-function withLast(state: TaskState, { last, from }: Question): TaskState {
+function withLast({ scheduleKind }: Task, state: TaskState, { last, from }: Question): TaskState {
   if (last === undefined) {
     return state;
   }
-  return last === 'never'
-    ? { ...state, handledSlot: null, firstSlot: from, countedFrom: from, retryAt: null }
-    : { ...state, handledSlot: last, firstSlot: null, retryAt: null };
+  const fresh: TaskState = { ...state, anchoredAt: null, currentPeriodSeconds: null, retryAt: null };
+  if (last !== 'never') {
+    return { ...fresh, handledSlot: last, firstSlot: null, anchoredAt: floorToMinute(last) };
+  }
+  return scheduleKind === 'at'
+    ? { ...fresh, handledSlot: null }
+    : { ...fresh, handledSlot: null, firstSlot: from, countedFrom: from };
 }
 
-/** What a tick at the instant would decide while no run of the task is alive. */
-function isStartedAt(
-  instant: Instant,
-  task: Task,
-  { schedule, state }: { readonly schedule: Schedule; readonly state: TaskState },
-): boolean {
-  const definition = { kind: 'valid' as const, task, schedule };
-  const { kind } = decide({ definition, state, liveRuns: 0, tickAt: instant, now: instant });
-  return kind === 'run' || kind === 'retry';
-}
-
-function whyIdle({ active }: Task, { terminatedAt, terminatedReason }: TaskState): readonly string[] {
-  return [
-    ...(active ? [] : ['not active']),
-    ...(terminatedAt === null ? [] : [`terminated: ${terminatedReason ?? 'without a reason'}`]),
-  ];
+function whyIdle({ active }: Task, state: TaskState, timetable: Timetable): readonly string[] {
+  const { terminatedAt, terminatedReason } = state;
+  const reason = terminatedReason ?? 'without a reason';
+  const ended = isDone(state, timetable) ? reason : `terminated: ${reason}`;
+  return [...(active ? [] : ['not active']), ...(terminatedAt === null ? [] : [ended])];
 }
 
 function futureRemark({ name }: Task, { handledSlot }: TaskState, now: Instant): readonly string[] {

@@ -1,23 +1,29 @@
 import { localTimezone } from '../../config/local-zone.ts';
-import { nextSlotOf } from '../../core/due.ts';
 import { formatDuration, parseDuration } from '../../core/durations.ts';
 import { ScheduleError, UsageError } from '../../core/errors.ts';
-import { checkSchedule, parseSchedule } from '../../core/schedule/next-slot.ts';
-import { newState } from '../../core/state.ts';
+import { checkSchedule } from '../../core/schedule/next-slot.ts';
+import type { ScheduleKind } from '../../core/schedule/schedule.ts';
+import { newState, type TaskState } from '../../core/state.ts';
+import { ALL_NODES, type Task } from '../../core/task.ts';
+import { definitionSchema } from '../../core/task-schema.ts';
+import { timetableOf } from '../../core/timetable.ts';
 import { zoneOf } from '../../core/zone.ts';
 import type { Context } from '../context.ts';
-import { type Answer, clockChangesOf, type Question, whyNever } from './answer.ts';
+import { type Answer, clockChangesOf, type Question } from './answer.ts';
 import { comingStarts } from './coming-starts.ts';
+import { remarksOf, tickRemark } from './remarks.ts';
 
 /** A schedule that was typed rather than stored. */
 export type TypedSchedule = {
-  readonly kind: 'cron' | 'every';
+  readonly kind: Exclude<ScheduleKind, 'manual'>;
+  /** As which flag it was typed. */
+  readonly flag: string;
   readonly text: string;
   readonly timezone: string | undefined;
 };
 
-/** `H` needs a task to choose for; this stands for one that does not exist. */
-const NO_TASK_SEED = '0';
+/** `H` and `~` need a task to choose for; this stands for one that does not exist. */
+const NO_TASK = 0;
 const HAS_HASH = /(?:^|[\s,])h/i;
 
 /**
@@ -31,38 +37,46 @@ export async function answerOfText(
   typed: TypedSchedule,
   question: Question,
 ): Promise<Answer> {
-  const { kind } = typed;
+  const { kind, flag } = typed;
   const timezone = typed.timezone ?? localTimezone(context.io.env);
   named('--timezone', () => zoneOf(timezone));
   const schedule = kind === 'every' ? await withDefaultSpacing(context, typed.text) : typed.text;
-  const state = stateAt(question);
-  const parsed = named(`--${kind}`, () => {
-    checkSchedule(kind, schedule);
-    return parseSchedule(kind, schedule, {
-      timezone,
-      hashSeed: NO_TASK_SEED,
-      countedFrom: state.countedFrom,
-    });
-  });
-  const slot = nextSlotOf(parsed, state);
-  const startsAtOnce = slot !== null && slot <= question.from;
+  named(flag, () => checkSchedule(kind, schedule));
+  const task = typedTask(kind, schedule, timezone);
+  const state = stateAt(kind, question);
+  const timetable = timetableOf(task, { scopeKey: ALL_NODES, nodeTimezone: timezone });
   return {
     task: null,
     kind,
     schedule,
     timezone,
-    next: comingStarts({ schedule: parsed, state, startsAtOnce }, question),
-    remarks: [...whyNever(kind, schedule), ...hashRemarks(typed)],
-    clockChanges: clockChangesOf({ kind, schedule, timezone }, NO_TASK_SEED, question.from),
+    next: comingStarts({ task, timetable, state }, question),
+    remarks: [
+      ...remarksOf({ task, timetable, state, timezone, from: question.from }),
+      ...hashRemarks(typed),
+      ...(timetable.ticks === null ? [] : [tickRemark({ ticksLeft: timetable.ticks.gap }, timetable.ticks)]),
+    ],
+    clockChanges: clockChangesOf({ task, timetable, state, timezone, from: question.from }),
   };
 }
 
-function stateAt({ last, from }: Question) {
+/** A task that has nothing but the schedule. */
+function typedTask(kind: ScheduleKind, schedule: string, timezone: string): Task {
+  const names = { name: 'typed', module: 'typed', nodes: [ALL_NODES] };
+  return {
+    ...definitionSchema.parse({ ...names, scheduleKind: kind, schedule, timezone }),
+    id: NO_TASK,
+  };
+}
+
+function stateAt(kind: ScheduleKind, { last, from }: Question): TaskState {
+  const key = { taskId: NO_TASK, scopeKey: ALL_NODES };
   if (last === 'never') {
-    return newState(from, { firstSlot: from });
+    // An instant has no first run but its own; one that has passed is overdue.
+    return kind === 'at' ? newState(0, key) : newState(from, { ...key, firstSlot: from });
   }
   const handledSlot = last ?? from;
-  return newState(handledSlot, { handledSlot });
+  return newState(handledSlot, { ...key, handledSlot });
 }
 
 async function withDefaultSpacing({ loadConfig }: Context, text: string): Promise<string> {
@@ -71,8 +85,11 @@ async function withDefaultSpacing({ loadConfig }: Context, text: string): Promis
 }
 
 function hashRemarks({ kind, text }: TypedSchedule): readonly string[] {
-  return kind === 'cron' && HAS_HASH.test(text)
-    ? ['H is chosen for no task here: for a task of its own it gives other values']
+  if (kind === 'cron' && HAS_HASH.test(text)) {
+    return ['H is chosen for no task here: for a task of its own it gives other values'];
+  }
+  return kind === 'window' && text.includes('~')
+    ? ['the spread of ~ is chosen for no task here: for a task of its own it gives other instants']
     : [];
 }
 

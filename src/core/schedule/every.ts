@@ -20,20 +20,21 @@ export function parseEvery(text: string): number {
   return periodSeconds;
 }
 
-/**
- * Slots at `countedFrom` + k × period for k = 1, 2, 3 and so on: the phase stays whatever is missed. A day is 86,400 s.
- *
- * @throws ScheduleError as {@link parseEvery}
- */
-export function everySchedule(text: string, countedFrom: Instant): Schedule {
-  const periodMs = parseEvery(text) * SECOND_MS;
-  if (periodMs < 0) {
-    return { nextAfter: () => undefined };
-  }
+/** A schedule without slots. */
+export const NEVER: Schedule = { nextAfter: () => undefined };
+
+/** Slots at `base` + k × period for k = 1, 2, 3 and so on: the phase stays whatever is missed. A day is 86,400 s. */
+export function periodicSlots(base: Instant, periodSeconds: number): Schedule {
+  const periodMs = periodSeconds * SECOND_MS;
   return {
     nextAfter(instant) {
-      const periods = Math.max(1, Math.floor((instant - countedFrom) / periodMs) + 1);
-      return countedFrom + periods * periodMs;
+      const periods = Math.max(1, Math.floor((instant - base) / periodMs) + 1);
+      return base + periods * periodMs;
     },
   };
+}
+
+/** The one slot at the instant. */
+export function singleSlot(at: Instant): Schedule {
+  return { nextAfter: (instant) => (instant < at ? at : undefined) };
 }

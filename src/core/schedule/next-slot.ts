@@ -1,24 +1,32 @@
 import { type Instant, MINUTE_MS } from '../instants.ts';
+import { parseAt, resolveAt } from './at.ts';
 import { parseCron } from './cron.ts';
 import { checkCronFields, isReboot } from './cron-fields.ts';
-import { everySchedule, parseEvery } from './every.ts';
+import { parseEvery, singleSlot } from './every.ts';
 import { manualSchedule } from './manual.ts';
 import type { Schedule, ScheduleContext, ScheduleKind } from './schedule.ts';
+import { parseTicks } from './ticks.ts';
+import { checkWindow, parseWindow } from './window.ts';
 
 /** How many slots {@link countSlots} counts unless told otherwise. */
 export const COUNT_LIMIT = 10_000;
+
+/** The kinds whose slots the text alone decides: those of `every` depend on the state, and `ticks` has no instants. */
+export type FixedKind = Exclude<ScheduleKind, 'every' | 'ticks'>;
 
 /**
  * The slots that the text of this kind stands for.
  *
  * @throws ScheduleError when the text or the zone is not valid
  */
-export function parseSchedule(kind: ScheduleKind, text: string, context: ScheduleContext): Schedule {
+export function parseSchedule(kind: FixedKind, text: string, context: ScheduleContext): Schedule {
   switch (kind) {
     case 'cron':
       return parseCron(text, context);
-    case 'every':
-      return everySchedule(text, context.countedFrom);
+    case 'window':
+      return parseWindow(text, context);
+    case 'at':
+      return singleSlot(resolveAt(parseAt(text), context.timezone).instant);
     case 'manual':
       return manualSchedule(text);
   }
@@ -39,6 +47,15 @@ export function checkSchedule(kind: ScheduleKind, text: string): void {
       break;
     case 'every':
       parseEvery(text);
+      break;
+    case 'window':
+      checkWindow(text);
+      break;
+    case 'ticks':
+      parseTicks(text);
+      break;
+    case 'at':
+      parseAt(text);
       break;
     case 'manual':
       manualSchedule(text);
@@ -67,6 +84,9 @@ export function countSlots(
   upTo: Instant,
   limit: number = COUNT_LIMIT,
 ): number {
+  if (schedule.countIn !== undefined) {
+    return schedule.countIn(after, upTo, limit);
+  }
   let count = 0;
   let slot = schedule.nextAfter(after);
   while (slot !== undefined && slot <= upTo && count < limit) {
@@ -77,10 +97,14 @@ export function countSlots(
 }
 
 /**
- * The newest slot after `after` and up to and including `upTo`. Costs some dozens of steps however many slots lie
- * between: a task may have missed years of minutes.
+ * The newest slot after `after` and up to and including `upTo`. Where slots are fixed instants this costs some
+ * dozens of steps however many lie between: a task may have missed years of minutes. Where they are a chain, the
+ * schedule walks it: at most one step a slot.
  */
 export function newestSlotIn(schedule: Schedule, after: Instant, upTo: Instant): Instant | undefined {
+  if (schedule.newestIn !== undefined) {
+    return schedule.newestIn(after, upTo);
+  }
   let newest: Instant | undefined;
   let emptyAfter = upTo;
   for (let reach = MINUTE_MS; newest === undefined; reach *= 2) {

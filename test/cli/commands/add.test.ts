@@ -122,10 +122,13 @@ describe('add', () => {
       [...COMMAND, '--manual', '-o', 'cdw=/'],
       'options.cdw: expected one of command, argv, cwd, env, got "cdw" (did you mean cwd?)',
     ],
-    [[...COMMAND], 'schedule: expected one of --cron, --every and --manual, got none'],
+    [
+      [...COMMAND],
+      'schedule: expected one of --cron, --every, --window, --ticks, --once and --manual, got none',
+    ],
     [
       [...COMMAND, '--cron', '@daily', '--every', '1h'],
-      'schedule: expected one of --cron, --every and --manual, got --cron and --every',
+      'schedule: expected one of --cron, --every, --window, --ticks, --once and --manual, got --cron and --every',
     ],
     [[...COMMAND, '--cron', '0 25 * * *'], 'schedule: hour: expected 0-23, got "25" (at character 3)'],
     [['--manual'], 'module: expected --module ID ("periodic-cron modules" lists them), got none'],

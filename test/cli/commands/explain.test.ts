@@ -187,14 +187,14 @@ describe('explain, of a slot that the ledger holds,', () => {
       slot_count: 3,
       status: 'skipped',
       reason: 'too_late',
-      message: 'too late: more than 1m after the slot',
+      message: 'too late: more than 1m late',
       created_at: '2026-11-21T00:35:02.000Z',
       started_at: null,
       ended_at: '2026-11-21T00:55:02.000Z',
     });
     expect((await explained(world)).slice(3)).toEqual([
       '  One row of the ledger stands for 3 slots from 2026-11-21 00:30:00Z to 2026-11-21 00:50:00Z.',
-      '  It was skipped at 2026-11-21 00:55:02Z: too late: more than 1m after the slot.',
+      '  It was skipped at 2026-11-21 00:55:02Z: too late: more than 1m late.',
       NEXT,
     ]);
   });

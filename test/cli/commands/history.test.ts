@@ -48,7 +48,7 @@ describe('history', () => {
       slot_count: 10_000,
       status: 'skipped',
       reason: 'too_late',
-      message: 'too late: more than 1m after the slot',
+      message: 'too late: more than 1m late',
       started_at: null,
     });
     insertRun(world, 'backup', {
@@ -76,7 +76,7 @@ describe('history', () => {
       '  5  mirror  alpha  -                                                   1  failed     -                         -  invalid',
       '  4  mirror  alpha  by hand                                             1  running    2026-11-21 00:50:00Z      -',
       '  3  backup  alpha  2026-11-21 00:50:00Z                                2  failed     2026-11-21 00:50:00Z   3m5s  exited with status 3',
-      '  2  backup  alpha  2026-11-20 23:50:00…2026-11-21 00:50:00Z ×10000+    1  skipped    -                         -  too late: more than 1m after the slot',
+      '  2  backup  alpha  2026-11-20 23:50:00…2026-11-21 00:50:00Z ×10000+    1  skipped    -                         -  too late: more than 1m late',
       '  1  backup  alpha  2026-11-21 00:10:00…00:40:00Z ×4                    1  succeeded  2026-11-21 00:41:00Z  1.2 s',
       '',
     ]);

@@ -1,6 +1,8 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
+import { writeWithKnex } from '../../../src/store/knex.ts';
+import { migrationConfig } from '../../../src/store/migrations.ts';
 import { openWorld } from './command-world.ts';
 
 describe('migrate', () => {
@@ -9,13 +11,13 @@ describe('migrate', () => {
     const created = await call('migrate');
     expect(created).toEqual({
       exitCode: 0,
-      out: 'ran 0001_create_tables\nthe schema has version 1\n',
+      out: 'ran 0001_create_tables\nran 0002_add_policies\nthe schema has version 2\n',
       err: '',
     });
     expect(existsSync(database)).toBe(true);
     expect(await callAs({}, 'migrate')).toEqual({
       exitCode: 0,
-      out: 'the schema has version 1: nothing to do\n',
+      out: 'the schema has version 2: nothing to do\n',
       err: '',
     });
   });
@@ -24,10 +26,10 @@ describe('migrate', () => {
     const { call, database } = openWorld();
     expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({
       database,
-      version: 1,
-      ran: ['0001_create_tables'],
+      version: 2,
+      ran: ['0001_create_tables', '0002_add_policies'],
     });
-    expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({ database, version: 1, ran: [] });
+    expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({ database, version: 2, ran: [] });
   });
 
   test('leaves a newer schema alone that knows this program, and refuses one that does not', async () => {
@@ -43,7 +45,7 @@ describe('migrate', () => {
     expect(await call('migrate')).toEqual({
       exitCode: 4,
       out: '',
-      err: `periodic-cron: database ${database} has schema version 99, which needs a program that knows version 98 or later; this one knows version 1: upgrade periodic-cron\n`,
+      err: `periodic-cron: database ${database} has schema version 99, which needs a program that knows version 98 or later; this one knows version 2: upgrade periodic-cron\n`,
     });
   });
 
@@ -58,6 +60,52 @@ describe('migrate', () => {
   });
 });
 
+describe('on a schema of the version before', () => {
+  /** A database as it was before the last migration, with a task of each kind that it knew. */
+  async function openOldWorld() {
+    const world = openWorld();
+    const command = ['--module', 'command', '-o', 'command=true'];
+    await world.call('add', 'hourly', ...command, '--cron', '@hourly');
+    await world.call('add', 'poll', ...command, '--every', '5m', '--retry-limit', '2');
+    await writeWithKnex(world.database, (knex) => knex.migrate.down(migrationConfig));
+    return world;
+  }
+
+  test('migrate runs only what is new, and the tasks stay valid', async () => {
+    const { call } = await openOldWorld();
+    expect((await call('migrate', '--status')).out).toContain('0002_add_policies   pending\n');
+    expect(await call('migrate')).toEqual({
+      exitCode: 0,
+      out: 'ran 0002_add_policies\nthe schema has version 2\n',
+      err: '',
+    });
+    const { tasks } = JSON.parse((await call('list', '--json')).out);
+    expect(tasks).toMatchObject([
+      { name: 'hourly', faults: [], anchor: 'slot', catchUp: 'latest', backoff: 'none' },
+      { name: 'poll', faults: [], retryLimit: 2, deactivateAfter: '', maxPeriodSeconds: null },
+      { name: 'prune_history', faults: [] },
+    ]);
+  });
+
+  test('a command that writes migrates the embedded database by itself', async () => {
+    const { call } = await openOldWorld();
+    expect((await call('set', 'poll', '--anchor', 'finish')).exitCode).toBe(0);
+    expect((await call('migrate')).out).toBe('the schema has version 2: nothing to do\n');
+  });
+
+  test.each([['list'], ['show', 'poll'], ['next', 'poll'], ['explain', 'poll'], ['run_scheduled', '-d']])(
+    '%s, which writes nothing, says which command mends it',
+    async (...words) => {
+      const world = await openOldWorld();
+      const { exitCode, out, err } = await world.call(...words);
+      expect({ exitCode, out }).toEqual({ exitCode: 4, out: '' });
+      expect(err).toBe(
+        `periodic-cron: database ${world.database} has schema version 1; this program needs version 2: run "periodic-cron migrate --database sqlite:${world.database}"\n`,
+      );
+    },
+  );
+});
+
 describe('migrate --status', () => {
   test('lists what the database has', async () => {
     const { call, database } = openWorld();
@@ -66,11 +114,12 @@ describe('migrate --status', () => {
       exitCode: 0,
       out: [
         `database      ${database}`,
-        'its schema    version 1, for programs that know version 1 or later',
-        'this program  version 1',
+        'its schema    version 2, for programs that know version 2 or later',
+        'this program  version 2',
         '',
         'MIGRATION           STATE',
         '0001_create_tables  done',
+        '0002_add_policies   done',
         '',
       ].join('\n'),
       err: '',
@@ -84,9 +133,9 @@ describe('migrate --status', () => {
       database,
       version: null,
       oldestVersion: null,
-      programVersion: 1,
+      programVersion: 2,
       done: [],
-      pending: ['0001_create_tables'],
+      pending: ['0001_create_tables', '0002_add_policies'],
     });
     expect((await call('migrate', '--status')).out).toContain('0001_create_tables  pending\n');
     expect(sql('SELECT name FROM sqlite_master')).toEqual([]);

@@ -154,12 +154,18 @@ describe('next of a period', () => {
 
 describe('next without a task', () => {
   test.each([
-    ['', 'expected a task, --cron or --every, got none of them'],
-    ['--every 5m --cron @daily', 'expected one of --cron and --every, got both'],
-    ['backup --every 5m', 'expected either tasks or one of --cron and --every, got both'],
+    ['', 'expected a task or one of --cron, --every, --window, --ticks and --once, got none'],
+    [
+      '--every 5m --cron @daily',
+      'expected one of --cron, --every, --window, --ticks and --once, got --cron and --every',
+    ],
+    [
+      'backup --every 5m',
+      'expected either tasks or one of --cron, --every, --window, --ticks and --once, got both',
+    ],
     [
       'backup --timezone UTC',
-      'expected --timezone with --cron, got it with a task, which has a zone of its own',
+      'expected --timezone with a schedule, got it with a task, which has a zone of its own',
     ],
     ['--every 5m -n beta', 'expected --node with tasks, got it with a schedule, which belongs to no node'],
     ['--every 5m --count 0', '--count: expected a whole number from 1 to 10000, got "0"'],

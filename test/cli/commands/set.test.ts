@@ -88,9 +88,9 @@ describe('set', () => {
       exitCode: 2,
       out: '',
       err: `${[
-        'periodic-cron: task "prune_history": options.umask: expected an option to remove (command), got "umask"',
+        'periodic-cron: task "prune_history": kill_grace: expected a whole number from 0 to 3600, got 7200 seconds ("2h")',
+        'options.umask: expected an option to remove (command), got "umask"',
         'name: expected a new name, got that of a task that exists (use "set" to change it)',
-        'kill_grace: expected a whole number from 0 to 3600, got 7200',
         'schedule: expected a duration such as 90s, 15m, 1h30m or 2d (units s, m, h, d, w, each once), got "5x" (at character 1)',
         'options.nice: expected one of command, argv, cwd, env, got "nice"',
       ].join('; ')}\n`,

@@ -23,31 +23,40 @@ describe('show', () => {
     const { exitCode, out, err } = await world.call('show', 'backup');
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
     expect(out.split('\n')).toEqual([
-      'name             backup',
-      'id               2',
-      'active           yes',
-      'module           command',
-      'options          command = "true"',
-      '                 cwd = "/tmp"',
-      'schedule         every 5m',
-      'scope            each',
-      'nodes            alpha, beta',
-      'ordering         0',
-      'tags             a, b',
-      'created          2026-11-20 10:00:00Z',
-      expect.stringMatching(/^changed {10}\d/),
-      'run_immediately  no',
-      'start_deadline   none',
-      'timeout          1m30s (default: as configured)',
-      'kill_grace       10s',
-      'retry_limit      2 (default: 0)',
-      'retry_delay      1m',
-      'retry_max_delay  1h',
-      'retry_on         failed, timed_out',
-      'retry_past_next  no',
-      'overlap          forbid',
-      'max_parallel     1',
-      'last run         failed 5 min ago on node "alpha" (run 1): exited with status 3',
+      'name              backup',
+      'id                2',
+      'active            yes',
+      'module            command',
+      'options           command = "true"',
+      '                  cwd = "/tmp"',
+      'schedule          every 5m',
+      'scope             each',
+      'nodes             alpha, beta',
+      'ordering          0',
+      'tags              a, b',
+      'created           2026-11-20 10:00:00Z',
+      'changed           2026-11-20 11:00:00Z',
+      'anchor            slot',
+      'run_immediately   no',
+      'first_delay       none',
+      'enabled_delay     none',
+      'random_offset     0s',
+      'catch_up          latest',
+      'catch_up_max      100',
+      'start_deadline    none',
+      'timeout           1m30s (default: as configured)',
+      'kill_grace        10s',
+      'retry_limit       2 (default: 0)',
+      'retry_delay       1m',
+      'retry_max_delay   1h',
+      'retry_on          failed, timed_out',
+      'retry_past_next   no',
+      'backoff           none',
+      'max_period        none',
+      'deactivate_after  none',
+      'overlap           forbid',
+      'max_parallel      1',
+      'last run          failed 5 min ago on node "alpha" (run 1): exited with status 3',
       '',
       'NODE   NEXT RUN                      HANDLED SLOT          COUNTED FROM          RETRY AT  FAILURES  STANDING',
       'alpha  2026-11-21 01:00Z (in 4 min)  2026-11-21 00:55:00Z  2026-11-21 00:50:00Z  -                0  waiting',
@@ -61,8 +70,8 @@ describe('show', () => {
     await world.call('add', 'backup', '--module', 'command', '-o', 'command=true', '--manual');
     world.sql("UPDATE periodic_task SET overlap = 'maybe', options = '{}' WHERE name = 'backup'");
     const { out } = await world.call('show', 'backup');
-    expect(out).toContain('overlap          maybe (default: forbid)\n');
-    expect(out).toContain('invalid          overlap: expected forbid, skip, allow, got "maybe"\n');
+    expect(out).toContain('overlap           maybe (default: forbid)\n');
+    expect(out).toContain('invalid           overlap: expected forbid, skip, allow, got "maybe"\n');
   });
 
   test('prints JSON with instants in UTC', async () => {
@@ -88,8 +97,13 @@ describe('show', () => {
       {
         scopeKey: 'alpha',
         countedFrom: '2026-11-21T00:50:00Z',
+        firstSlot: null,
         handledSlot: '2026-11-21T00:55:00Z',
+        anchoredAt: null,
         nextAt: '2026-11-21T01:00:00Z',
+        nextInTicks: null,
+        nextTickAboutAt: null,
+        backedOffPeriodSeconds: null,
         isDue: false,
         marks: [],
         liveRuns: 0,
@@ -111,8 +125,8 @@ describe('show', () => {
     const world = openWorld();
     await world.call('add', 'backup', '--module', 'command', '-o', 'command=true', '--manual');
     const { out } = await world.call('show', 'prune_history');
-    expect(out).toContain('schedule         cron H H(0-5) * * * (UTC)\n');
-    expect(out).toContain('scope            one\n');
+    expect(out).toContain('schedule          cron H H(0-5) * * * (UTC)\n');
+    expect(out).toContain('scope             one\n');
     expect(out).toMatch(/\nall {3}/);
   });
 });

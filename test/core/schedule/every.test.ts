@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { ScheduleError } from '../../../src/core/errors.ts';
 import { toShortText } from '../../../src/core/instants.ts';
-import { everySchedule, parseEvery } from '../../../src/core/schedule/every.ts';
+import { NEVER, parseEvery, periodicSlots, singleSlot } from '../../../src/core/schedule/every.ts';
 import { slotsAfter } from '../../../src/core/schedule/next-slot.ts';
 
-const COUNTED_FROM = Date.parse('2026-11-20T12:00:00Z');
+const BASE = Date.parse('2026-11-20T12:00:00Z');
 
 function slots(text: string, from: string, count: number): readonly string[] {
-  return slotsAfter(everySchedule(text, COUNTED_FROM), Date.parse(from), count).map(toShortText);
+  return slotsAfter(periodicSlots(BASE, parseEvery(text)), Date.parse(from), count).map(toShortText);
 }
 
 describe('parseEvery', () => {
@@ -38,7 +38,7 @@ describe('parseEvery', () => {
   });
 });
 
-describe('everySchedule', () => {
+describe('periodicSlots', () => {
   test('counts whole periods from where it is counted', () => {
     expect(slots('90s', '2026-11-20T12:00:00Z', 4)).toEqual([
       '2026-11-20T12:01:30Z',
@@ -57,8 +57,22 @@ describe('everySchedule', () => {
     expect(slots('1h', '2020-01-01T00:00:00Z', 1)).toEqual(['2026-11-20T13:00:00Z']);
     expect(slots('1h', '2026-11-20T11:59:59Z', 1)).toEqual(['2026-11-20T13:00:00Z']);
   });
+});
 
-  test('never comes when negative', () => {
-    expect(slots('-1s', '2026-11-20T12:00:00Z', 1)).toEqual([]);
+describe('singleSlot', () => {
+  const once = singleSlot(BASE);
+
+  test('comes once, for every instant before it', () => {
+    expect(slotsAfter(once, BASE - 1, 2)).toEqual([BASE]);
+    expect(once.nextAfter(Date.parse('1970-01-01T00:00:00Z'))).toBe(BASE);
   });
+
+  test('is over at its instant', () => {
+    expect(once.nextAfter(BASE)).toBeUndefined();
+    expect(once.nextAfter(BASE + 1)).toBeUndefined();
+  });
+});
+
+test('a schedule that is never has no slot', () => {
+  expect(NEVER.nextAfter(BASE)).toBeUndefined();
 });

@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ScheduleError } from '../../../src/core/errors.ts';
 import type { Instant } from '../../../src/core/instants.ts';
+import { periodicSlots } from '../../../src/core/schedule/every.ts';
 import {
   checkSchedule,
   countSlots,
   newestSlotIn,
   parseSchedule,
 } from '../../../src/core/schedule/next-slot.ts';
-import { SCHEDULE_KINDS, type Schedule } from '../../../src/core/schedule/schedule.ts';
+import type { Schedule } from '../../../src/core/schedule/schedule.ts';
 
 // A fixed seed: a run that fails fails again.
 const OPTIONS = { seed: 20_261_120, numRuns: 300 };
@@ -51,7 +52,7 @@ const cronTexts = fc
 
 const schedules: fc.Arbitrary<Schedule> = fc
   .record({ text: cronTexts, timezone: fc.constantFrom(...ZONES), hashSeed: fc.string() })
-  .map(({ text, ...context }) => parseSchedule('cron', text, { ...context, countedFrom: 0 }));
+  .map(({ text, ...context }) => parseSchedule('cron', text, context));
 
 function isValid(text: string): boolean {
   try {
@@ -74,28 +75,6 @@ function walk(schedule: Schedule, after: Instant, upTo: Instant): readonly Insta
   }
   return slots;
 }
-
-describe('any text', () => {
-  const nearlyCron = fc
-    .array(fc.string({ unit: fc.constantFrom(...'0123456789*/-,#LHW?@()sunjan \t') }), { maxLength: 7 })
-    .map((parts) => parts.join(' '));
-
-  test.each(SCHEDULE_KINDS)('of kind %s is a schedule, or is refused with a position in the text', (kind) => {
-    const property = fc.property(fc.oneof(fc.string(), nearlyCron), instants, (text, instant) => {
-      try {
-        checkSchedule(kind, text);
-        const context = { timezone: 'Europe/Berlin', hashSeed: '1', countedFrom: 0 };
-        parseSchedule(kind, text, context).nextAfter(instant);
-      } catch (error) {
-        expect(error).toBeInstanceOf(ScheduleError);
-        const { position } = error as ScheduleError;
-        expect(position).toBeGreaterThanOrEqual(1);
-        expect(position).toBeLessThanOrEqual(text.length + 1);
-      }
-    });
-    fc.assert(property, { ...OPTIONS, numRuns: 3_000 });
-  });
-});
 
 describe('the slots of a cron schedule', () => {
   test('lie after the instant asked for, on a full minute', () => {
@@ -142,9 +121,7 @@ describe('the slots of a cron schedule', () => {
 describe('the newest slot and the number of slots', () => {
   const everySchedules = fc
     .tuple(fc.integer({ min: 1, max: 10_000 }), instants)
-    .map(([seconds, countedFrom]) =>
-      parseSchedule('every', `${seconds}s`, { timezone: 'UTC', hashSeed: '', countedFrom }),
-    );
+    .map(([seconds, base]) => periodicSlots(base, seconds));
   const spans = fc.oneof(fc.integer({ min: -DAY, max: 2 * DAY }), fc.integer({ min: 0, max: 60_000 }));
 
   test('are those of a walk over all slots', () => {
@@ -170,7 +147,7 @@ describe('the newest slot and the number of slots', () => {
       instants,
       instants,
       (text, timezone, a, b) => {
-        const schedule = parseSchedule('cron', text, { timezone, hashSeed: '', countedFrom: 0 });
+        const schedule = parseSchedule('cron', text, { timezone, hashSeed: '' });
         const [after, upTo] = [Math.min(a, b), Math.max(a, b)];
         expect(newestSlotIn(schedule, after, upTo)).toBe(walk(schedule, after, upTo).at(-1));
       },

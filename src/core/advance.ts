@@ -1,0 +1,63 @@
+import type { Decision } from './due.ts';
+import type { TickTime } from './slots.ts';
+import type { TaskState } from './state.ts';
+import type { Task } from './task.ts';
+import type { Timetable } from './timetable.ts';
+import {
+  afterSuccess,
+  claimSlots,
+  endPolicyOf,
+  failurePolicyOf,
+  giveUp,
+  RESTING,
+  type StatePatch,
+  settle,
+  skipDue,
+  takeRetry,
+} from './transitions.ts';
+
+type Subject = { readonly task: Task; readonly timetable: Timetable; readonly state: TaskState };
+
+/**
+ * What acting on a decision in the tick changes in the state, up to the start of a run if one starts: what a dry run and
+ * a simulation do in place of the ledger.
+ */
+export function patchOf(
+  decision: Decision,
+  { task, timetable, state }: Subject,
+  { tickAt, now }: TickTime & { readonly now: number },
+): StatePatch {
+  const failurePolicy = failurePolicyOf(task, timetable);
+  switch (decision.kind) {
+    case 'run':
+      return claimSlots(state, timetable, { slots: decision.slots, at: tickAt, failurePolicy });
+    case 'skip':
+      return skipDue(state, timetable, { slots: decision.slots, at: now, failurePolicy });
+    case 'retry':
+      return takeRetry(state, timetable, { attempt: decision.attempt, at: tickAt });
+    case 'give-up':
+      return giveUp(state, failurePolicy, { reason: decision.reason, at: now });
+    case 'waiting':
+    case 'excluded':
+    case 'still-running':
+    case 'handled-in-future':
+      return settle(state, timetable);
+    case 'inactive':
+    case 'terminated':
+    case 'invalid':
+      return RESTING;
+  }
+}
+
+/** The state after acting on a decision in the tick; where a run starts with it, that succeeds at once. */
+export function stateAfter(
+  decision: Decision,
+  subject: Subject,
+  tick: TickTime & { readonly now: number },
+): TaskState {
+  const { task, timetable, state } = subject;
+  const taken = { ...state, ...patchOf(decision, subject, tick) };
+  return decision.kind === 'run' || decision.kind === 'retry'
+    ? { ...taken, ...afterSuccess(taken, { ...endPolicyOf(task, timetable), active: true }, tick.now) }
+    : taken;
+}

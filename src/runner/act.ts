@@ -1,0 +1,212 @@
+import type { Decision } from '../core/due.ts';
+import type { Instant } from '../core/instants.ts';
+import { joinMessages } from '../core/outcome.ts';
+import { nextSlotOf, type SlotRange, type TickTime } from '../core/slots.ts';
+import type { TaskState } from '../core/state.ts';
+import type { Task } from '../core/task.ts';
+import type { Timetable } from '../core/timetable.ts';
+import {
+  claimSlots,
+  endPolicyOf,
+  failurePolicyOf,
+  giveUp,
+  RESTING,
+  settle,
+  takeRetry,
+} from '../core/transitions.ts';
+import { giveUpState, settleState } from '../store/move-state.ts';
+import type { Run } from '../store/rows.ts';
+import { findRun } from '../store/task-runs.ts';
+import { endedEvent, subjectOfRun, tellLife } from './events.ts';
+import { type Handled, type Handling, NOTHING } from './handled.ts';
+import { skippedText, skipText, supersededText, waitText } from './reasons.ts';
+import { reportOfRun } from './run-report.ts';
+import { runAttempt } from './run-task.ts';
+import type { NotRun, Runner, RunReport } from './runner.ts';
+import { nextAttempt, skip } from './skip.ts';
+
+/** A valid task, one of its states, and the tick that looks at it. */
+export type Valid = {
+  readonly task: Task;
+  readonly timetable: Timetable;
+  readonly state: TaskState;
+  readonly tick: TickTime;
+};
+
+/** Does with a state what was decided. */
+export async function act(runner: Runner, valid: Valid, decision: Decision): Promise<Handling> {
+  switch (decision.kind) {
+    case 'run':
+      return start(runner, valid, {
+        slots: decision.slots,
+        attempt: undefined,
+        message: supersededText(valid.state, decision.supersededAttempt),
+        again: decision.again,
+      });
+    case 'retry':
+      return start(runner, valid, {
+        slots: { first: decision.slot, slot: decision.slot, count: 1 },
+        attempt: decision.attempt,
+        message: null,
+        again: decision.again,
+      });
+    case 'skip':
+      return skipSlotsOf(runner, valid, decision);
+    case 'give-up':
+      return giveUpTask(runner, valid, decision);
+    case 'inactive':
+    case 'terminated':
+    case 'invalid':
+      return (await settleState(runner.driver, valid.state, RESTING)) ? NOTHING : 'lost';
+    case 'waiting':
+    case 'excluded':
+    case 'still-running':
+    case 'handled-in-future':
+      return wait(runner, valid, decision);
+  }
+}
+
+async function wait(
+  runner: Runner,
+  valid: Valid,
+  decision: Parameters<typeof waitText>[0],
+): Promise<Handling> {
+  if (!(await settleIfMarked(runner, valid))) {
+    return 'lost';
+  }
+  const { task, timetable, state } = valid;
+  const reason = waitText(decision, task);
+  const subject = { task: task.name, scope: state.scopeKey, node: runner.node.name, slotAt: null };
+  tellLife(runner, { event: 'waiting', ...subject, nextSlotAt: nextSlotOf(timetable, state), reason });
+  return notRun(valid, reason);
+}
+
+/** A marked row leaves the due list, and waits for its next slot; any other waits already. */
+function settleIfMarked(runner: Runner, { state, timetable }: Valid): Promise<boolean> {
+  const patch = { ...settle(state, timetable), fault: null };
+  const isSettled = patch.earliestStart === state.earliestStart && patch.dueTick === state.dueTick;
+  return isSettled && state.fault === null ? Promise.resolve(true) : settleState(runner.driver, state, patch);
+}
+
+type Start = {
+  readonly slots: SlotRange;
+  readonly attempt: number | undefined;
+  readonly message: string | null;
+  readonly again: boolean;
+};
+
+async function start(
+  runner: Runner,
+  valid: Valid,
+  { slots, attempt, message, again }: Start,
+): Promise<Handling> {
+  const { task, timetable, state, tick } = valid;
+  const number = attempt ?? (await nextAttempt(runner, state, slots.slot));
+  const at = tick.tickAt;
+  const failurePolicy = failurePolicyOf(task, timetable);
+  const patch =
+    attempt === undefined
+      ? claimSlots(state, timetable, { slots, attempt: number, at, failurePolicy })
+      : takeRetry(state, timetable, { attempt: number, at });
+  const result = await runAttempt(runner, {
+    task,
+    options: task.options,
+    state,
+    patch,
+    trigger: 'schedule',
+    slots,
+    attempt: number,
+    message,
+    endPolicy: endPolicyOf(task, timetable),
+  });
+  switch (result.kind) {
+    case 'ended':
+      return { kind: 'ran', run: result.run, superseded: await supersededRun(runner, state, slots), again };
+    case 'lost':
+      return 'lost';
+    case 'full':
+      return { kind: 'full', notRun: fullNotRun(valid, result.running), running: result.running };
+  }
+}
+
+async function skipSlotsOf(
+  runner: Runner,
+  valid: Valid,
+  decision: Decision & { readonly kind: 'skip' },
+): Promise<Handling> {
+  const { task, timetable, state } = valid;
+  const { slots, reason, again } = decision;
+  const dropped = supersededText(state, state.retryAt === null ? undefined : state.attempt + 1);
+  const message = joinMessages(skipText(decision), dropped) ?? reason;
+  const record = { id: task.id, fields: task };
+  const patch = await skip(
+    runner,
+    { record, task, timetable, state },
+    { slots, reason, message, mended: true },
+  );
+  if (patch === undefined) {
+    return 'lost';
+  }
+  return {
+    ...notRun(valid, `${skippedText(slots)}, ${message}`, patch.nextSlot ?? null),
+    superseded: await supersededRun(runner, state, slots),
+    again,
+  };
+}
+
+async function giveUpTask(
+  runner: Runner,
+  valid: Valid,
+  { reason, slots }: Decision & { readonly kind: 'give-up' },
+): Promise<Handling> {
+  const { task, timetable, state } = valid;
+  const patch = giveUp(state, failurePolicyOf(task, timetable), { reason, at: runner.clock() });
+  if (!(await giveUpState(runner.driver, state, patch))) {
+    return 'lost';
+  }
+  const subject = { task: task.name, scope: state.scopeKey, node: runner.node.name };
+  const life = { ...subject, slotAt: state.handledSlot, nextSlotAt: null, reason };
+  tellLife(runner, { event: 'terminated', ...life });
+  return {
+    kind: 'not-run',
+    notRun: { task: task.name, reason: `terminated: ${reason}`, nextSlotAt: null, newFault: false },
+    superseded: await supersededRun(runner, state, slots, reason),
+  };
+}
+
+/** The run whose pending attempt newer slots took away: it has failed for good now, which nobody has told yet. */
+async function supersededRun(
+  runner: Runner,
+  state: TaskState,
+  slots: SlotRange,
+  terminated: string | null = null,
+): Promise<RunReport | undefined> {
+  if (state.retryAt === null || state.lastRunToken === null || slots.slot === state.handledSlot) {
+    return undefined;
+  }
+  const run = await findRun(runner.driver, state.lastRunToken);
+  if (run === undefined) {
+    return undefined;
+  }
+  const error = joinMessages(run.message, 'its next attempt was superseded by a newer slot');
+  const { status, durationMs, reason } = run;
+  if (status !== 'running' && status !== 'skipped') {
+    const ended = { status, durationMs, reason, message: error, retryAt: null };
+    tellLife(runner, endedEvent(subjectOfRun(run, slots.slot), ended));
+  }
+  return reportOfRun(run, { error, terminated });
+}
+
+function notRun(
+  { task, timetable, state }: Valid,
+  reason: string,
+  nextSlotAt: Instant | null = nextSlotOf(timetable, state),
+): Handled & { readonly kind: 'not-run' } {
+  return { kind: 'not-run', notRun: { task: task.name, reason, nextSlotAt, newFault: false } };
+}
+
+function fullNotRun({ task }: Valid, running: readonly Run[]): NotRun {
+  const names = running.map((run) => `${run.taskName} (run ${run.id})`).join(', ');
+  const reason = `max_running reached: ${running.length} tasks run on this node: ${names}`;
+  return { task: task.name, reason, nextSlotAt: null, newFault: false };
+}

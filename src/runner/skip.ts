@@ -1,0 +1,91 @@
+import type { SlotRange } from '../core/slots.ts';
+import type { TaskState } from '../core/state.ts';
+import type { Task } from '../core/task.ts';
+import type { Timetable } from '../core/timetable.ts';
+import { failurePolicyOf, type StatePatch, skipDue } from '../core/transitions.ts';
+import { greatestAttempt } from '../store/attempts.ts';
+import { skipSlots } from '../store/skip-slots.ts';
+import { type LifeHappened, tellLife } from './events.ts';
+import type { Runner } from './runner.ts';
+import { newToken } from './token.ts';
+
+/** A task as a row of the ledger names it; plain SQL may have written anything into it. */
+export type RecordLike = {
+  readonly id: number;
+  readonly fields: { readonly name: unknown; readonly module: unknown };
+};
+
+/** Who skips: as much of a runner as that takes. */
+export type Skipper = Pick<Runner, 'driver' | 'clock'> & {
+  readonly node: { readonly name: string };
+  readonly onEvent: (event: LifeHappened) => void;
+};
+
+export type SkipSubject = {
+  readonly record: RecordLike;
+  readonly task: Task;
+  readonly timetable: Timetable;
+  readonly state: TaskState;
+};
+
+export type Skipping = {
+  readonly slots: SlotRange;
+  readonly reason: string;
+  readonly message: string;
+  /** The definition is valid, so a fault that comes later is a new one. */
+  readonly mended: boolean;
+};
+
+/**
+ * Takes due slots without running them, and tells of it: returns what that changed in the state, or undefined when
+ * another runner was first.
+ */
+export async function skip(
+  runner: Skipper,
+  { record, task, timetable, state }: SkipSubject,
+  { slots, reason, message, mended }: Skipping,
+): Promise<StatePatch | undefined> {
+  const attempt = await nextAttempt(runner, state, slots.slot);
+  const at = runner.clock();
+  const failurePolicy = failurePolicyOf(task, timetable);
+  const patch = skipDue(state, timetable, { slots, attempt, at, failurePolicy });
+  const skipped = await skipSlots(runner.driver, {
+    state,
+    patch: { ...patch, ...(mended ? { fault: null } : {}) },
+    skipped: { ...identityOf(runner, record, state), slots, attempt, reason, message, at },
+  });
+  if (!skipped) {
+    return undefined;
+  }
+  const nextSlotAt = patch.nextSlot ?? null;
+  const subject = { task: task.name, scope: state.scopeKey, node: runner.node.name, nextSlotAt };
+  const life = { ...subject, slotAt: slots.slot, slotCount: slots.count, reason };
+  tellLife(runner, { event: 'skipped', ...life });
+  if (patch.terminatedReason !== undefined && patch.terminatedReason !== null) {
+    const terminated = { ...subject, slotAt: slots.slot, reason: patch.terminatedReason };
+    tellLife(runner, { event: 'terminated', ...terminated });
+  }
+  return patch;
+}
+
+/** Attempts count from 1; only after a reset that lowered the handled slot may the ledger hold some of a slot already. */
+export async function nextAttempt(
+  { driver }: Pick<Runner, 'driver'>,
+  state: TaskState,
+  slot: number,
+): Promise<number> {
+  const repeatable = state.repeatableUntil !== null && slot <= state.repeatableUntil;
+  return repeatable ? (await greatestAttempt(driver, state, slot)) + 1 : 1;
+}
+
+/** How a row of the ledger names what it is about. */
+export function identityOf({ node }: Pick<Skipper, 'node'>, record: RecordLike, state: TaskState) {
+  return {
+    token: newToken(),
+    taskId: record.id,
+    taskName: String(record.fields.name),
+    module: String(record.fields.module),
+    scopeKey: state.scopeKey,
+    node: node.name,
+  };
+}

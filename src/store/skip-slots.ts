@@ -1,0 +1,80 @@
+import { type Instant, toText } from '../core/instants.ts';
+import type { SlotRange } from '../core/slots.ts';
+import type { TaskState } from '../core/state.ts';
+import type { StatePatch } from '../core/transitions.ts';
+import type { Driver, SqlValue, Statements } from './driver.ts';
+import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
+import { giveUpPending, moveState } from './move-state.ts';
+
+/** Due slots that are taken without being run, and why: what their row in the ledger says. */
+export type SkippedSlots = RowIdentity & {
+  readonly slots: SlotRange;
+  readonly attempt: number;
+  readonly reason: string;
+  readonly message: string | null;
+  readonly at: Instant;
+};
+
+/**
+ * Takes due slots without running them. Neighbouring slots that were skipped for the same reason, in the same
+ * words, share one row.
+ * False when another runner was first.
+ */
+export function skipSlots(
+  driver: Driver,
+  skip: { readonly state: TaskState; readonly patch: StatePatch; readonly skipped: SkippedSlots },
+): Promise<boolean> {
+  const { state, skipped } = skip;
+  const patch: StatePatch = { ...skip.patch, lastRunToken: skipped.token, lastStatus: 'skipped' };
+  return driver.transaction(async (statements) => {
+    if (!(await moveState(statements, state, patch))) {
+      return false;
+    }
+    await giveUpPending(statements, state, skipped.slots);
+    if (!(await extendSkipped(statements, state, skipped))) {
+      await insertRun(statements, { ...skippedRow(skipped), epoch: state.epoch + 1 });
+    }
+    return true;
+  });
+}
+
+/**
+ * Slots are neighbours when nothing lies between the last one that was handled and the first of the new ones. A state
+ * that began to count later has left slots out in between, and one that was reset may have been taken back.
+ *
+ * The row keeps its message, which may say more than the new one: which attempt its first slot superseded.
+ */
+async function extendSkipped(
+  statements: Statements,
+  { lastRunToken, handledSlot, countedFrom }: TaskState,
+  skipped: SkippedSlots,
+): Promise<boolean> {
+  if (handledSlot === null || handledSlot < countedFrom) {
+    return false;
+  }
+  const { token, slots, attempt, reason, message, node, at } = skipped;
+  const changed = await statements.run(
+    `UPDATE periodic_run SET token = ?, slot = ?, slot_count = slot_count + ?, attempt = ?, ended_at = ?
+     WHERE token = ? AND status = 'skipped' AND slot = ? AND reason = ? AND node = ?
+       AND (message IS ? OR instr(message, ? || '; ') = 1)`,
+    [
+      ...[token, toText(slots.slot), slots.count, attempt, toText(at)],
+      ...[lastRunToken, toText(handledSlot), reason, node, message, message],
+    ],
+  );
+  return changed === 1;
+}
+
+function skippedRow(skipped: SkippedSlots): Record<string, SqlValue> {
+  return {
+    ...identityRow(skipped),
+    ...slotRow(skipped.slots),
+    trigger_kind: 'schedule',
+    attempt: skipped.attempt,
+    status: 'skipped',
+    reason: skipped.reason,
+    message: skipped.message,
+    created_at: toText(skipped.at),
+    ended_at: toText(skipped.at),
+  };
+}

@@ -1,0 +1,52 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { cancelRequested, requestCancel } from '../../src/store/live-runs.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
+import { listLiveRuns } from '../../src/store/tick-statements.ts';
+import { openVirtualDatabase } from '../support/virtual-database.ts';
+import { claimSlot } from '../support/virtual-runs.ts';
+
+async function openLiveRun() {
+  const database = await openVirtualDatabase();
+  const driver = await openSqlite(database.path, { create: false });
+  onTestFinished(() => driver.close());
+  const token = await claimSlot(driver, database.addTask({ name: 'backup' }), '12:05');
+  return { database, driver, token };
+}
+
+describe('a live run', () => {
+  test('is not asked to end until somebody asks', async () => {
+    const { driver, token } = await openLiveRun();
+    expect(await cancelRequested(driver, token)).toBeNull();
+    expect(await requestCancel(driver, token, 'postponed')).toBe(true);
+    expect(await cancelRequested(driver, token)).toBe('postponed');
+  });
+
+  test('goes on, recorded as asked to end', async () => {
+    const { driver, token } = await openLiveRun();
+    await requestCancel(driver, token, 'postponed');
+    expect(await listLiveRuns(driver, { node: 'alpha', machineId: 'another' })).toMatchObject([
+      { token, status: 'running', reason: null, cancelRequested: 'postponed' },
+    ]);
+  });
+
+  test('that is asked twice keeps the first reason', async () => {
+    const { driver, token } = await openLiveRun();
+    await requestCancel(driver, token, 'postponed');
+    expect(await requestCancel(driver, token, 'operator')).toBe(true);
+    expect(await cancelRequested(driver, token)).toBe('postponed');
+  });
+});
+
+test('a run that has ended is asked no more', async () => {
+  const { database, driver, token } = await openLiveRun();
+  await requestCancel(driver, token, 'postponed');
+  database.sql.exec("UPDATE periodic_run SET status = 'cancelled', live_node = NULL");
+  expect(await cancelRequested(driver, token)).toBeNull();
+  expect(await requestCancel(driver, token, 'operator')).toBe(false);
+});
+
+test('a run that never was is not asked', async () => {
+  const { driver } = await openLiveRun();
+  expect(await requestCancel(driver, 'no such token', 'postponed')).toBe(false);
+  expect(await cancelRequested(driver, 'no such token')).toBeNull();
+});
