@@ -148,7 +148,7 @@ export const POLICY_FLAGS: readonly PolicyFlag[] = [
     value: 'TEXT',
     reads: 'deactivation',
     words: { none: '' },
-    description: 'give the task up after "5 failures", or after "5 failures and 7 days" of them',
+    description: 'give the task up after "5 failures" (or just 5), or after "5 failures and 7 days" of them',
   },
   {
     field: 'overlap',

@@ -160,8 +160,14 @@ export function standingText(
   }
   const next = nextAt === null ? ticksAhead(states) : [nextText(nextAt, now)];
   const words = [...markTexts(states), ...next];
-  const nothing = record.fields.active === true ? 'never' : '-';
-  return words.length === 0 ? nothing : words.join(', ');
+  return words.length === 0 ? nothingAhead(record) : words.join(', ');
+}
+
+function nothingAhead({ fields: { active, scheduleKind } }: TaskRecord): string {
+  if (active !== true) {
+    return '-';
+  }
+  return scheduleKind === 'manual' ? 'by hand' : 'never';
 }
 
 function ticksAhead(states: readonly StateView[]): readonly string[] {

@@ -78,6 +78,22 @@ async function addCommand(
   if (isNamed) {
     const { define } = await entry.load();
     define(command, actionOf);
+    takeValuesOnce(command);
+  }
+}
+
+/** Of two values for a flag that takes one, nobody knows which was meant. */
+function takeValuesOnce(command: Command): void {
+  for (const option of command.options) {
+    if (option.required && option.parseArg === undefined && option.defaultValue === undefined) {
+      option.argParser((value: string, before: string | undefined) => {
+        if (before !== undefined) {
+          const got = [before, value].map((text) => JSON.stringify(text)).join(' and ');
+          throw new UsageError(`${command.name()}: ${option.long ?? option.flags}: expected one, got ${got}`);
+        }
+        return value;
+      });
+    }
   }
 }
 

@@ -1,9 +1,8 @@
-import type * as z from 'zod';
 import { formatDeactivateAfter, parseDeactivateAfter } from '../core/deactivation.ts';
 import { formatDuration, parseDuration } from '../core/durations.ts';
 import { type Fault, messageOf, UsageError } from '../core/errors.ts';
 import type { TaskDefinition } from '../core/task.ts';
-import { columnName, definitionSchema, normalizeDefinition } from '../core/task-schema.ts';
+import { columnName, definitionSchema, limitsOf, normalizeDefinition } from '../core/task-schema.ts';
 import {
   type GivenFlags,
   KIND_FLAGS,
@@ -158,13 +157,12 @@ function readPolicy({ field, reads, words }: PolicyFlag, given: string | boolean
   }
 }
 
-/** The database keeps seconds, and so does the limit that the schema names; told with it is what was typed. */
 function secondsFor(field: keyof TaskDefinition, given: string): number {
   const seconds = parseDuration(given);
-  const schema: z.ZodType = definitionSchema.shape[field];
-  const [issue] = schema.safeParse(seconds).error?.issues ?? [];
-  if (issue !== undefined) {
-    throw new UsageError(`${issue.message} seconds (${JSON.stringify(given)})`);
+  const limits = limitsOf(field);
+  if (limits !== undefined && (seconds < limits.least || seconds > limits.most)) {
+    const [least, most] = [formatDuration(limits.least), formatDuration(limits.most)];
+    throw new UsageError(`expected a duration from ${least} to ${most}, got ${JSON.stringify(given)}`);
   }
   return seconds;
 }

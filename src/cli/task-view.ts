@@ -10,6 +10,7 @@ import { type Timetable, timetableOf } from '../core/timetable.ts';
 import type { Registry } from '../modules/registry.ts';
 import { checkWholly, isStateOf } from '../runner/definition.ts';
 import { skipText } from '../runner/reasons.ts';
+import { retryAhead } from '../runner/retry-ahead.ts';
 import type { StoredTask } from '../store/definitions.ts';
 import { listNodes } from '../store/nodes.ts';
 import type { Run } from '../store/rows.ts';
@@ -204,7 +205,10 @@ function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint)
   if (decision.kind === 'inactive' || decision.kind === 'terminated') {
     return idle;
   }
-  const nextAt = decision.kind === 'excluded' ? decision.until : startAhead(timetable, state);
+  const nextAt =
+    decision.kind === 'excluded'
+      ? decision.until
+      : (retryAhead(decision, state) ?? startAhead(timetable, state));
   const backed = backedOff(timetable, state);
   const isOverdue =
     isDue(decision) && liveRuns === 0 && nextAt !== null && isLate(view.now - nextAt, rhythmMs);
@@ -258,7 +262,7 @@ function idleState(
   };
 }
 
-/** Its only slot has ended for good: nothing was wrong with that by itself. */
+/** Its only slot has run, however that ended; one that was skipped has not. */
 export function isDone({ terminatedReason }: TaskState, timetable: Timetable | undefined): boolean {
   return timetable?.once === true && saysDone(terminatedReason);
 }

@@ -20,10 +20,15 @@ export function parseDeactivateAfter(text: string): DeactivateAfter | undefined 
     return undefined;
   }
   const [, failures, days = '0'] = TEXT.exec(trimmed) ?? [];
-  const count = Number(failures ?? 0);
-  if (count < 1 || count > MAX_FAILURES || Number(days) > MAX_DAYS) {
+  if (failures === undefined) {
     throw new ScheduleError(
       `expected a number of failures, or that and a number of days, such as "5 failures" or "5 failures and 7 days", got ${JSON.stringify(text)}`,
+    );
+  }
+  const count = Number(failures);
+  if (count < 1 || count > MAX_FAILURES || Number(days) > MAX_DAYS) {
+    throw new ScheduleError(
+      `expected 1 to ${MAX_FAILURES} failures and at most ${MAX_DAYS} days, got ${JSON.stringify(text)}`,
     );
   }
   return { failures: count, days: Number(days) };

@@ -55,6 +55,14 @@ export function messageOfCancel(reason: string): string {
   }
 }
 
+/**
+ * The message of a run that has ended: how it ended comes first, then what the claim remarked, such as which attempt it
+ * supersedes.
+ */
+export function messageOfEnd(end: string | null, claim: string | null): string | null {
+  return joinMessages(end, claim);
+}
+
 /** Several remarks on one run as the one message that the ledger holds; null when there is none. */
 export function joinMessages(...messages: ReadonlyArray<string | null>): string | null {
   const present = messages.filter((message) => message !== null && message !== '');

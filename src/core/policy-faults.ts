@@ -1,6 +1,8 @@
+import { formatDuration } from './durations.ts';
 import type { Fault } from './errors.ts';
 import { parseAt } from './schedule/at.ts';
 import { parseEvery } from './schedule/every.ts';
+import { saysNever } from './schedule/never.ts';
 import type { ScheduleKind } from './schedule/schedule.ts';
 import type { TaskDefinition } from './task.ts';
 
@@ -16,6 +18,8 @@ type Rule = {
   readonly kinds: readonly ScheduleKind[];
   /** With anchors start and finish there is one next slot, which waits: nothing of it can be missed. */
   readonly needsSlots?: boolean;
+  /** It makes a slot of its own, which would run what its schedule says never to run. */
+  readonly makesSlot?: boolean;
   readonly asked: (definition: TaskDefinition) => boolean;
 };
 
@@ -24,10 +28,21 @@ const RULES: readonly Rule[] = [
   {
     field: 'run_immediately',
     kinds: [...RECURRING, 'manual'],
+    makesSlot: true,
     asked: ({ runImmediately }) => runImmediately,
   },
-  { field: 'first_delay', kinds: RECURRING, asked: (task) => task.firstDelaySeconds !== null },
-  { field: 'enabled_delay', kinds: RECURRING, asked: (task) => task.enabledDelaySeconds !== null },
+  {
+    field: 'first_delay',
+    kinds: RECURRING,
+    makesSlot: true,
+    asked: (task) => task.firstDelaySeconds !== null,
+  },
+  {
+    field: 'enabled_delay',
+    kinds: RECURRING,
+    makesSlot: true,
+    asked: (task) => task.enabledDelaySeconds !== null,
+  },
   { field: 'random_offset', kinds: [...RECURRING, 'at'], asked: (task) => task.randomOffsetSeconds > 0 },
   { field: 'catch_up', kinds: RECURRING, needsSlots: true, asked: ({ catchUp }) => catchUp !== 'latest' },
   {
@@ -44,23 +59,34 @@ export function faultsTogether(definition: TaskDefinition): readonly Fault[] {
   return [
     ...RULES.flatMap((rule) => faultOfRule(rule, definition)),
     ...faultsOfPeriod(definition),
+    ...faultsOfRetries(definition),
     ...faultsOfPairs(definition),
   ];
 }
 
-function faultOfRule({ field, kinds, needsSlots = false, asked }: Rule, definition: TaskDefinition): Fault[] {
-  const { scheduleKind, anchor } = definition;
-  if (!asked(definition)) {
-    return [];
-  }
+function faultOfRule(rule: Rule, definition: TaskDefinition): Fault[] {
+  const message = rule.asked(definition) ? whyRefused(rule, definition) : undefined;
+  return message === undefined ? [] : [{ field: rule.field, message }];
+}
+
+function whyRefused(
+  { kinds, needsSlots = false, makesSlot = false }: Rule,
+  { scheduleKind, schedule, anchor }: TaskDefinition,
+): string | undefined {
   if (!kinds.includes(scheduleKind)) {
-    return [
-      { field, message: `expected it with a schedule of kind ${kinds.join(', ')} only, got ${scheduleKind}` },
-    ];
+    return `expected it with ${kindsText(kinds)} only, got ${scheduleKind}`;
   }
-  return needsSlots && scheduleKind === 'every' && anchor !== 'slot'
-    ? [{ field, message: `expected it with anchor slot only, got anchor ${anchor}, which misses no slot` }]
-    : [];
+  if (needsSlots && scheduleKind === 'every' && anchor !== 'slot') {
+    return `expected it with anchor slot only, got anchor ${anchor}, which misses no slot`;
+  }
+  return makesSlot && saysNever(scheduleKind, schedule)
+    ? `expected it with a schedule that runs, got ${scheduleKind} ${JSON.stringify(schedule)}, which is never`
+    : undefined;
+}
+
+function kindsText(kinds: readonly ScheduleKind[]): string {
+  const last = kinds.at(-1) ?? '';
+  return kinds.length > 1 ? `the kinds ${kinds.slice(0, -1).join(', ')} and ${last}` : `the kind ${last}`;
 }
 
 function faultsOfPeriod(definition: TaskDefinition): Fault[] {
@@ -73,7 +99,7 @@ function faultsOfPeriod(definition: TaskDefinition): Fault[] {
   if (maxPeriodSeconds !== null && period !== undefined && maxPeriodSeconds < period) {
     faults.push({
       field: 'max_period',
-      message: `expected at least the period (${period} s), got ${maxPeriodSeconds} s`,
+      message: `expected at least the period (${formatDuration(period)}), got ${formatDuration(maxPeriodSeconds)}`,
     });
   }
   if (anchor === 'finish' && overlap === 'allow') {
@@ -95,20 +121,24 @@ function periodOf({ schedule }: TaskDefinition): number | undefined {
   }
 }
 
+function faultsOfRetries({ retryDelaySeconds, retryMaxDelaySeconds }: TaskDefinition): Fault[] {
+  return retryMaxDelaySeconds >= retryDelaySeconds
+    ? []
+    : [
+        {
+          field: 'retry_max_delay',
+          message: `expected at least retry_delay (${formatDuration(retryDelaySeconds)}), got ${formatDuration(retryMaxDelaySeconds)}`,
+        },
+      ];
+}
+
 function faultsOfPairs(definition: TaskDefinition): Fault[] {
-  const { retryDelaySeconds, retryMaxDelaySeconds, overlap, maxParallel } = definition;
-  const { startDeadlineSeconds, randomOffsetSeconds } = definition;
+  const { startDeadlineSeconds, randomOffsetSeconds, overlap, maxParallel } = definition;
   const faults: Fault[] = [];
-  if (retryMaxDelaySeconds < retryDelaySeconds) {
-    faults.push({
-      field: 'retry_max_delay',
-      message: `expected at least retry_delay (${retryDelaySeconds} s), got ${retryMaxDelaySeconds} s`,
-    });
-  }
   if (startDeadlineSeconds !== null && startDeadlineSeconds < randomOffsetSeconds) {
     faults.push({
       field: 'start_deadline',
-      message: `expected at least random_offset (${randomOffsetSeconds} s), by which a slot may start later on purpose, got ${startDeadlineSeconds} s`,
+      message: `expected at least random_offset (${formatDuration(randomOffsetSeconds)}), by which a slot may start later on purpose, got ${formatDuration(startDeadlineSeconds)}`,
     });
   }
   if (definition.runImmediately && definition.firstDelaySeconds !== null) {

@@ -90,6 +90,19 @@ export const definitionSchema = z.strictObject({
   tags: z.array(nameSchema, expected('a list')).default(() => []),
 });
 
+/** The least and the greatest value of a number among the columns; undefined for any other column. */
+export function limitsOf(
+  field: keyof TaskDefinition,
+): { readonly least: number; readonly most: number } | undefined {
+  let schema: z.core.$ZodType = definitionSchema.shape[field];
+  while (schema instanceof z.ZodDefault || schema instanceof z.ZodNullable) {
+    schema = schema.unwrap();
+  }
+  return schema instanceof z.ZodNumber && schema.minValue !== null && schema.maxValue !== null
+    ? { least: schema.minValue, most: schema.maxValue }
+    : undefined;
+}
+
 export type CheckedTask =
   | { readonly kind: 'valid'; readonly task: Task }
   | { readonly kind: 'invalid'; readonly faults: readonly Fault[] };
@@ -158,7 +171,9 @@ export function normalizeDefinition<
 
 function faultOf(issue: z.core.$ZodIssue): Fault {
   const [field = 'definition', ...rest] = issue.path.map(String);
-  return { field: [columnName(field), ...rest].join('.'), message: issue.message };
+  // A word names itself better than its place in the list does.
+  const path = field === 'retryOn' ? [] : rest;
+  return { field: [columnName(field), ...path].join('.'), message: issue.message };
 }
 
 function shown(value: unknown): string {

@@ -1,5 +1,6 @@
 import { DefinitionError, NotFoundError, UsageError } from '../core/errors.ts';
 import type { Instant } from '../core/instants.ts';
+import { saysNever } from '../core/schedule/never.ts';
 import { dueSlots, type SlotRange, type TickTime } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, nameOf, type Task, type TaskRecord } from '../core/task.ts';
@@ -158,6 +159,11 @@ async function validState(postponer: Postponer, record: TaskRecord, scopeKey: st
   if (task.scheduleKind === 'manual' || task.scheduleKind === 'at') {
     throw new UsageError(
       `postpone: expected a task with a period, got ${JSON.stringify(task.name)} of kind ${task.scheduleKind}${task.scheduleKind === 'at' ? ': give it another instant with "periodic-cron set --once"' : ', which nothing but a hand starts'}`,
+    );
+  }
+  if (saysNever(task.scheduleKind, task.schedule)) {
+    throw new UsageError(
+      `postpone: expected a task with a period, got ${JSON.stringify(task.name)}, whose schedule says never`,
     );
   }
   return { task, timetable, state };

@@ -17,6 +17,7 @@ import {
 import { tickNumbers } from '../store/ticks.ts';
 import { type Definition, definitionOf, isStateOf } from './definition.ts';
 import { skipText, waitText } from './reasons.ts';
+import { retryAhead } from './retry-ahead.ts';
 import { rhythmSeconds } from './rhythm.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
 import type { TickReport } from './tick.ts';
@@ -115,14 +116,17 @@ function previewState(
   const notRun: NotRun[] = [];
   let state = found;
   let again = true;
+  let retryAt: Instant | undefined;
   while (again) {
     const decision = decide({ ...tick, definition, state, liveRuns });
+    retryAt = retryAhead(decision, state);
     runs.push(...wouldRun(definition, state, decision));
     again = 'again' in decision && decision.again;
     state = stateAfter(decision, { task, timetable, state }, tick);
     notRun.push(...wouldNotRun(definition, decision, nextSlotOf(timetable, state)));
   }
-  return { runs, notRun, nextAt: typeof state.earliestStart === 'number' ? state.earliestStart : null };
+  const dueAt = typeof state.earliestStart === 'number' ? state.earliestStart : null;
+  return { runs, notRun, nextAt: retryAt ?? dueAt };
 }
 
 function wouldRun(

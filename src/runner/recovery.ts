@@ -1,5 +1,5 @@
 import { toShortText } from '../core/instants.ts';
-import { joinMessages } from '../core/outcome.ts';
+import { messageOfEnd } from '../core/outcome.ts';
 import { checkTask } from '../core/task-schema.ts';
 import { timetableOf } from '../core/timetable.ts';
 import { type EndPolicy, endPolicyOf, NO_FOLLOW_UP } from '../core/transitions.ts';
@@ -56,7 +56,7 @@ export async function giveUpUnseenRuns(
 ): Promise<number> {
   const unseen = liveRuns.filter((run) => !isVisible(runner, run));
   for (const run of unseen) {
-    const message = joinMessages(run.message, 'its runner could not be seen, and an operator reset the task');
+    const message = messageOfEnd('its runner could not be seen, and an operator reset the task', run.message);
     const end = { ...lostEnd(run, 'reset', '', runner.clock()), message };
     await finishRun(runner.driver, run.token, end, NO_FOLLOW_UP);
     tellLife(
@@ -133,7 +133,7 @@ async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunR
   }
   const ended = left.ended.length === 0 ? '' : `; ended what it left: process ${left.ended.join(', ')}`;
   const end = lostEnd(run, death.reason, death.message + ended, runner.clock());
-  const recorded = { ...end, message: joinMessages(run.message, end.message) };
+  const recorded = { ...end, message: messageOfEnd(end.message, run.message) };
   const finished = await finishRun(runner.driver, run.token, recorded, await policyOf(runner, run));
   if (finished.kind === 'recorded') {
     const { retryAt, nextSlot: nextSlotAt, terminated } = finished;

@@ -1,7 +1,7 @@
 import { messageOf } from '../core/errors.ts';
 import type { Instant } from '../core/instants.ts';
 import type { JsonObject } from '../core/json.ts';
-import { joinMessages, type Outcome } from '../core/outcome.ts';
+import { messageOfEnd, type Outcome } from '../core/outcome.ts';
 import type { SlotRange } from '../core/slots.ts';
 import type { RunTrigger, TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
@@ -194,7 +194,7 @@ async function record(
 ): Promise<Recorded> {
   const { scopeKey } = state;
   const run = { token, taskId: task.id, scopeKey, trigger, slot: slots?.slot ?? null, attempt };
-  const told = { ...end, message: joinMessages(message, end.message) };
+  const told = { ...end, message: messageOfEnd(end.message, message) };
   try {
     const finished = await finishRun(runner.driver, token, told, {
       ...policy,

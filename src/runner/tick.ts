@@ -1,7 +1,14 @@
 import { formatDuration } from '../core/durations.ts';
 import { floorToMinute, type Instant, toShortText } from '../core/instants.ts';
 import type { TickTime } from '../core/slots.ts';
-import { listDueKeys, listLiveRuns, nextEarliestStart, waitsForTicks } from '../store/tick-statements.ts';
+import {
+  type DueKey,
+  listDueKeys,
+  listLiveRuns,
+  loadCandidate,
+  nextEarliestStart,
+  waitsForTicks,
+} from '../store/tick-statements.ts';
 import { beginTick, endTick } from '../store/ticks.ts';
 import { processAgeMs, tickMinute } from './clock.ts';
 import type { PassOptions, PassResult } from './pass.ts';
@@ -117,11 +124,24 @@ async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Pro
 async function idleSeconds(runner: Runner, tick: TickTime, pass: PassResult): Promise<number | null> {
   const { tickAt } = tick;
   const looked = pass.runs.length + pass.notRun.length > 0 || pass.cutShort;
-  if (looked && (await listDueKeys(runner.driver, runner.node.name, tick.tickAt, tick.ticks)).length > 0) {
-    return 0;
+  const due = looked ? await listDueKeys(runner.driver, runner.node.name, tickAt, tick.ticks) : [];
+  let next = await nextEarliestStart(runner.driver, runner.node.name, tickAt);
+  for (const key of due) {
+    const retryAt = await retryBeforeSlots(runner, key, tickAt);
+    if (retryAt === undefined) {
+      return 0;
+    }
+    next = Math.min(next ?? retryAt, retryAt);
   }
-  const next = await nextEarliestStart(runner.driver, runner.node.name, tickAt);
   return next === null
     ? null
     : Math.max(0, Math.ceil((next - Math.max(runner.clock(), floorToMinute(tickAt))) / 1_000));
+}
+
+/** When the pending attempt may start that goes before the slots that are due; undefined where none does. */
+async function retryBeforeSlots(runner: Runner, key: DueKey, tickAt: Instant): Promise<Instant | undefined> {
+  const candidate = await loadCandidate(runner.driver, key);
+  const retryAt = candidate?.state.retryAt ?? null;
+  const waits = candidate?.record.fields.retryPastNext === true && candidate.liveRuns === 0;
+  return waits && retryAt !== null && retryAt > tickAt ? retryAt : undefined;
 }

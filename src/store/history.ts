@@ -111,6 +111,18 @@ export function attemptsUpTo(path: string, state: StateKey, at: Instant): Promis
   });
 }
 
+/** The first row of a state whose slots all come after the instant; undefined if none is recorded. */
+export function firstSlotRunAfter(path: string, state: StateKey, at: Instant): Promise<Run | undefined> {
+  return withKnex(path, async (knex) => {
+    const row: Row | undefined = await slotRuns(knex, state)
+      .where('slot_first', '>', toText(at))
+      .orderBy('slot_first')
+      .orderBy('id')
+      .first();
+    return row === undefined ? undefined : runOf(row);
+  });
+}
+
 /** The newest run of a state that a person started in the span, ends included; undefined if there is none. */
 export function newestManualRun(
   path: string,

@@ -45,6 +45,15 @@ describe('parseDeactivateAfter', () => {
     expect(() => parseDeactivateAfter(text)).toThrow(`got ${JSON.stringify(text)}`);
   });
 
+  test.each(['0', '1000001', '5 failures and 3661 days', '99999999999 failures'])(
+    'tells %j the limits',
+    (text) => {
+      expect(() => parseDeactivateAfter(text)).toThrow(
+        `expected 1 to 1000000 failures and at most 3660 days, got ${JSON.stringify(text)}`,
+      );
+    },
+  );
+
   test.each([
     ['5', '5 failures'],
     ['1 FAILURE', '1 failure'],

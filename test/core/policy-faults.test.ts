@@ -59,7 +59,7 @@ describe('a policy with a kind of schedule', () => {
 
   test('names the kinds that can follow it', () => {
     expect(faultsOf({ scheduleKind: 'ticks', schedule: '3', randomOffsetSeconds: 60 })).toEqual([
-      'random_offset: expected it with a schedule of kind cron, every, window, at only, got ticks',
+      'random_offset: expected it with the kinds cron, every, window and at only, got ticks',
     ]);
   });
 });
@@ -84,7 +84,7 @@ describe('policies together', () => {
     [
       'a greatest period is no shorter than the period',
       { backoff: 'every_run', maxPeriodSeconds: 299 },
-      ['max_period: expected at least the period (300 s), got 299 s'],
+      ['max_period: expected at least the period (5m), got 4m59s'],
     ],
     [
       'anchor finish does not run beside itself',
@@ -99,6 +99,18 @@ describe('policies together', () => {
       ['first_delay: expected either it or run_immediately, which is a delay of 0, got both'],
     ],
     [
+      'what never runs has no first slot',
+      { schedule: '-5m', runImmediately: true, enabledDelaySeconds: 60 },
+      ['run_immediately', 'enabled_delay'].map(
+        (field) => `${field}: expected it with a schedule that runs, got every "-5m", which is never`,
+      ),
+    ],
+    [
+      'a window that says never has no first slot either',
+      { scheduleKind: 'window', schedule: '', firstDelaySeconds: 3600 },
+      ['first_delay: expected it with a schedule that runs, got window "", which is never'],
+    ],
+    [
       'several at once need overlap allow',
       { overlap: 'skip', maxParallel: 2 },
       ['max_parallel: expected 1 unless overlap is allow, got 2 with overlap skip'],
@@ -106,7 +118,7 @@ describe('policies together', () => {
     [
       'the greatest delay is no shorter than the first',
       { retryDelaySeconds: 120, retryMaxDelaySeconds: 119 },
-      ['retry_max_delay: expected at least retry_delay (120 s), got 119 s'],
+      ['retry_max_delay: expected at least retry_delay (2m), got 1m59s'],
     ],
   ])('%s', (_title, changes, faults) => {
     expect(faultsOf(changes)).toEqual(faults);
@@ -118,6 +130,7 @@ describe('policies together', () => {
       'a greatest period of what never comes',
       { backoff: 'on_failure', schedule: '-1s', maxPeriodSeconds: 1 },
     ],
+    ['no end to retry where nothing is retried', { retryOn: [] }],
     ['anchor finish that skips', { anchor: 'finish', overlap: 'skip' }],
     ['anchor start beside itself', { anchor: 'start', overlap: 'allow', maxParallel: 2 }],
     ['a delay at creation and at switching on', { firstDelaySeconds: 60, enabledDelaySeconds: 0 }],

@@ -101,7 +101,7 @@ describe('one column', () => {
     [
       'an unknown cause',
       { retryOn: ['failed', 'sad'] },
-      'retry_on.1: expected failed, timed_out, lost, shutdown',
+      'retry_on: expected failed, timed_out, lost, shutdown',
     ],
     ['an unknown overlap', { overlap: 'maybe' }, 'overlap: expected forbid, skip, allow, got "maybe"'],
     ['max_parallel 0', { maxParallel: 0 }, 'max_parallel: expected a whole number from 1 to 1000, got 0'],
@@ -122,7 +122,11 @@ describe('one column', () => {
     ['a catch-up of none', { catchUpMax: 0 }, 'catch_up_max: expected a whole number from 1 to 10000, got 0'],
     ['an unknown back-off', { backoff: 'slow' }, 'backoff: expected none, on_failure, every_run, got "slow"'],
     ['a period of at most 0', { backoff: 'on_failure', maxPeriodSeconds: 0 }, 'max_period: expected a whole'],
-    ['an end after no failures', { deactivateAfter: '0 failures' }, 'deactivate_after: expected a number of'],
+    [
+      'an end after no failures',
+      { deactivateAfter: '0 failures' },
+      'deactivate_after: expected 1 to 1000000',
+    ],
     ['a manual task with a schedule', { scheduleKind: 'manual', schedule: '5m' }, 'schedule: '],
   ])('%s is its only fault', (_title, fields, fault) => {
     const faults = faultsOf(fields);
@@ -136,7 +140,7 @@ describe('columns together', () => {
     [
       'a greatest delay below the delay',
       { retryDelaySeconds: 120, retryMaxDelaySeconds: 60 },
-      'retry_max_delay: expected at least retry_delay (120 s), got 60 s',
+      'retry_max_delay: expected at least retry_delay (2m), got 1m',
     ],
     [
       'a cron schedule of all nodes together without a zone',

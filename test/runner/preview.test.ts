@@ -100,6 +100,21 @@ test.each([
   },
 );
 
+test('a preview says how long it is to the attempt that newer slots wait for, as the tick does', async () => {
+  const world = await openVirtualWorld();
+  world.addTask({
+    name: 'stubborn',
+    columns: { module: 'fail', retry_limit: 1, retry_delay_s: 420, retry_past_next: 1 },
+  });
+  world.addTask({ name: 'other', columns: { schedule: '1h' } });
+  await world.tick('12:05');
+  const foreseen = await previewTick(world.runner, at('12:10'));
+  const { runs, notRun, idleForSeconds } = await world.tick('12:10');
+  expect({ runs, notRun: notRun.length }).toEqual({ runs: [], notRun: 1 });
+  expect(idleForSeconds).toBe(120);
+  expect(foreseen.idleForSeconds).toBe(120);
+});
+
 test('a preview names no next slot of a period that counts from the end of a run that is alive', async () => {
   const world = await openVirtualWorld();
   const gate = createGate();

@@ -60,6 +60,27 @@ describe('a run whose runner', () => {
     await end();
   });
 
+  test('is gone names that before the attempt that it supersedes', async () => {
+    const world = await openVirtualWorld();
+    const gate = createGate();
+    world.script.call = () => {
+      throw new Error('boom');
+    };
+    const retries = { retry_limit: 3, retry_delay_s: 600 };
+    world.addTask({ name: 'backup', columns: { module: 'call', ...retries } });
+    await world.tick('12:05');
+    world.script.call = gate.wait;
+    const identity = { ...world.runner.identity, pid: NO_PROCESS };
+    const busy = tickOf(world.otherRunner({ identity }), world, '12:10');
+    await gate.reached;
+    await world.tick('12:11');
+    expect(world.runRows()[1]?.['message']).toMatch(
+      /^its runner, process 2000000000, ended .*; supersedes attempt 2 of slot 2026-03-10T12:05:00Z$/,
+    );
+    gate.open();
+    await busy;
+  });
+
   test('is alive stays as it is', async () => {
     const { world, end } = await worldWithRunOf({});
     const { runs } = await world.tick('12:06');

@@ -61,7 +61,7 @@ test('a newer slot supersedes a pending attempt, and says so', async () => {
   expect(world.ledger()).toEqual(['bad 12:05 failed (superseded)', 'bad 12:10 failed (retry)']);
   expect(world.runRows().map(({ message }) => message)).toEqual([
     'boom',
-    'supersedes attempt 2 of slot 2026-03-10T12:05:00Z; boom',
+    'boom; supersedes attempt 2 of slot 2026-03-10T12:05:00Z',
   ]);
 });
 

@@ -13,8 +13,9 @@ import { readOptionValues } from '../option-values.ts';
 import { allowPast, faultsOfPast } from '../past-instant.ts';
 import { type FieldsGiven, readDefinition } from '../read-definition.ts';
 import { type Session, withSession } from '../session.ts';
+import { warnOfSlots } from '../slot-warnings.ts';
 import { viewTask } from '../task-view.ts';
-import { noteRhythm, tellTask } from '../tell-task.ts';
+import { tellTask } from '../tell-task.ts';
 
 export function define(command: Command, actionOf: ActionOf): void {
   command
@@ -61,7 +62,7 @@ function add(context: Context, name: string, given: GivenFlags): Promise<number>
     await logChange(context, session, { event: 'created', ...changedTask(view), actor });
     const done = `added task ${JSON.stringify(definition.name)} (id ${stored.record.id})`;
     tellTask(context, session, view, { done, word: 'first' });
-    await noteRhythm(context, session, view);
+    await warnOfSlots(context, session, view);
     return EXIT.ok;
   });
 }

@@ -18,9 +18,10 @@ import { type OptionsGiven, readOptionValues } from '../option-values.ts';
 import { allowPast, faultsOfPast } from '../past-instant.ts';
 import { readDefinition } from '../read-definition.ts';
 import { type Session, withSession } from '../session.ts';
+import { warnOfSlots } from '../slot-warnings.ts';
 import { taskJson } from '../task-json.ts';
 import { type TaskView, viewTask } from '../task-view.ts';
-import { noteRhythm, tellTask } from '../tell-task.ts';
+import { tellTask } from '../tell-task.ts';
 import { printable } from '../terminal.ts';
 
 export function define(command: Command, actionOf: ActionOf): void {
@@ -79,7 +80,9 @@ function set(context: Context, name: string, given: GivenFlags): Promise<number>
       word: 'next',
       document: { changes: changes.map(changeJson), task: taskJson(view) },
     });
-    await noteRhythm(context, session, view);
+    if (changes.length > 0) {
+      await warnOfSlots(context, session, view);
+    }
     return EXIT.ok;
   });
 }

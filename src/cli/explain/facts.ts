@@ -7,6 +7,7 @@ import { lastTickUpTo, type TickRow, type TicksAround, ticksAround } from '../..
 import {
   type AuditEntry,
   attemptsUpTo,
+  firstSlotRunAfter,
   newestFault,
   newestManualRun,
   runsAliveAt,
@@ -21,6 +22,7 @@ import {
 } from '../../store/past-definition.ts';
 import type { Run } from '../../store/rows.ts';
 import { type SlotFacts, slotFacts } from './slot-facts.ts';
+import { type Start, startOfRun } from './start.ts';
 import type { Subject } from './subject.ts';
 
 /** What is known of one state of a task at an instant: all that an explanation rests on. */
@@ -45,11 +47,15 @@ export type StateFacts = SlotFacts & {
   readonly state: TaskState | undefined;
   /** The attempts of the newest recorded slot up to the instant. */
   readonly attempts: readonly Run[];
+  /** From when on the first of them could start, and what came before it. */
+  readonly start: Start | undefined;
   readonly fault: Run | undefined;
   readonly manualRun: Run | undefined;
   readonly aliveAtSlot: readonly Run[];
   readonly aliveAt: readonly Run[];
   readonly ticks: TicksAround;
+  /** How often the node ticks; undefined where nobody knows. */
+  readonly rhythmSeconds: number | undefined;
   readonly lastTick: TickRow | undefined;
   /** The scheduled runs that were alive on the node when its last tick began. */
   readonly runningAtTick: readonly Run[];
@@ -63,17 +69,20 @@ export async function loadStateFacts(subject: Subject, scopeKey: string): Promis
   const state = stateOfKey(subject, scopeKey);
   const counting = countingOf(subject, state, scopeKey);
   const definition = definitionFor(subject, scopeKey);
+  const readable = definition.kind === 'valid' ? definition : definition.readable;
   const key = { taskId: known.id, scopeKey };
   const runs = await loadRuns(subject, key);
   const slots = slotFacts(subject, {
-    readable: definition.kind === 'valid' ? definition : definition.readable,
+    readable,
     state,
     scopeKey,
     countedFrom: counting.countedFrom,
     attempts: runs.attempts,
+    nextRecorded: runs.nextRecorded,
     liveRuns: runs.aliveAt.length,
   });
   const listed = subject.nodes;
+  const ticking = scopeKey === ALL_NODES ? sharedNodes(listed) : [scopeKey];
   return {
     at,
     now: subject.now,
@@ -88,14 +97,12 @@ export async function loadStateFacts(subject: Subject, scopeKey: string): Promis
     resets: resetsAfter(audit, scopeKey, at),
     state,
     maxRunning,
+    rhythmSeconds: subject.rhythmSecondsOfKey(scopeKey),
     ...slots,
     ...runs,
+    start: await startOfRun(subject, { key, readable, state, ticking, run: runs.attempts[0] }),
     ...(await loadRunsAround(subject, key, { slot: slots.slot, attempts: runs.attempts })),
-    ...(await loadTicks(
-      subject,
-      scopeKey === ALL_NODES ? sharedNodes(listed) : [scopeKey],
-      slots.startsAt ?? at,
-    )),
+    ...(await loadTicks(subject, ticking, slots.startsAt ?? at)),
   };
 }
 
@@ -134,6 +141,7 @@ function definitionFor({ checked, zoneOfKey }: Subject, scopeKey: string): Defin
 async function loadRuns({ path, at }: Subject, key: StateKey) {
   return {
     attempts: await attemptsUpTo(path, key, at),
+    nextRecorded: await firstSlotRunAfter(path, key, at),
     fault: await newestFault(path, key, at),
     aliveAt: await runsAliveAt(path, at, { state: key }),
   };

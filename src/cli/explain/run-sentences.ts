@@ -5,7 +5,7 @@ import type { Run } from '../../store/rows.ts';
 import { elapsedText } from '../run-view.ts';
 import { instantText } from '../times.ts';
 import type { StateFacts } from './facts.ts';
-import { gapSentence } from './tick-sentences.ts';
+import { gapSentence, isOneRhythm } from './tick-sentences.ts';
 import { lengthText } from './words.ts';
 
 /** A start this long after its slot needs a reason: the minute of the tick itself explains the rest. */
@@ -76,20 +76,43 @@ const ENDS: Readonly<Record<RunStatus, string>> = {
 };
 
 function latenessSentences(run: Run, facts: StateFacts): readonly string[] {
-  const { ticks, aliveAtSlot, scopeKey } = facts;
-  const { slot, startedAt, slotFirst } = run;
-  const mayStart = slot === slotFirst && slot === facts.slot ? (facts.startsAt ?? slot) : (slotFirst ?? slot);
-  if (slot === null || mayStart === null || startedAt === null || startedAt - mayStart < LATE_MS) {
+  const { start, scopeKey, rhythmSeconds } = facts;
+  const { slot, startedAt } = run;
+  if (slot === null || startedAt === null || start === undefined) {
     return [];
   }
-  const [alive] = aliveAtSlot;
-  if (alive !== undefined) {
-    return [`At that slot run ${alive.id}, ${startText(alive)}, was still alive.`];
+  const { mayStartAt, delayedBy, ticks } = start;
+  const delay =
+    delayedBy !== undefined && startedAt - slot >= LATE_MS
+      ? [`Its ${delayedBy.words} let it start from ${instantText(delayedBy.until)} on.`]
+      : [];
+  if (startedAt - mayStartAt < LATE_MS) {
+    return delay;
+  }
+  const held = heldSentence(facts);
+  if (held !== undefined) {
+    return [...delay, held];
   }
   const { before, after } = ticks;
-  // Asked of a slot that was folded, the gap reaches beyond it; a tick in between leaves nothing to say.
-  const isGap = after !== undefined && after.tickAt - (slotFirst ?? slot) >= MINUTE_MS;
-  return isGap ? [gapSentence({ before, after }, scopeKey)] : [];
+  // A tick in the minute of the earliest start leaves nothing to say.
+  const isGap =
+    after !== undefined &&
+    after.tickAt - mayStartAt >= MINUTE_MS &&
+    !isOneRhythm({ before, after }, rhythmSeconds);
+  return [...delay, ...(isGap ? [gapSentence({ before, after }, scopeKey)] : [])];
+}
+
+/** What ran first: a pending attempt of the slot before, or another run of the task. */
+function heldSentence({ start, aliveAtSlot }: StateFacts): string | undefined {
+  const retry = start?.wentFirst;
+  if (retry !== undefined && retry.slot !== null) {
+    const until = retry.endedAt === null ? 'is still running' : `ran until ${instantText(retry.endedAt)}`;
+    return `Attempt ${retry.attempt} of the slot ${instantText(retry.slot)} went first (retry_past_next): run ${retry.id} ${until}.`;
+  }
+  const [alive] = aliveAtSlot;
+  return alive === undefined
+    ? undefined
+    : `At that slot run ${alive.id}, ${startText(alive)}, was still alive.`;
 }
 
 /** A run and since when it is there: `started at 2026-11-21 00:50:00Z by hand`. */

@@ -17,6 +17,7 @@ export function sentencesOf(verdict: Verdict, facts: StateFacts): readonly strin
   return [
     ...verdictSentences(verdict, facts),
     ...earlierSentences(verdict, facts),
+    ...clockSentences(verdict, facts),
     ...restSentences(verdict, facts),
     ...manualSentences(verdict, facts),
     ...comingSentences(verdict, facts),
@@ -66,6 +67,7 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
     case 'counted-later':
       return [
         `${slot} does not count: the slots count from ${instantText(facts.countedFrom)} on${because(facts.countingChange)}.`,
+        ...neverSentences(facts),
       ];
     case 'starts-later':
       return [
@@ -97,6 +99,21 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
         `${slot} was due, and the ledger does not say why no tick took it: a tick leaves what is due when it is told to end, and with --limit or --fail-fast.`,
       ];
   }
+}
+
+/** An instant that had passed when the task began to count has no other slot. */
+function neverSentences({ definition, isNow }: StateFacts): readonly string[] {
+  if (definition.kind !== 'valid' || definition.task.scheduleKind !== 'at') {
+    return [];
+  }
+  return [
+    'It is the only slot, so the schedule never starts it.',
+    ...(isNow
+      ? [
+          '"periodic-cron set --once" gives it another instant; with "--past run" that may be one that has passed, and the next tick runs it.',
+        ]
+      : []),
+  ];
 }
 
 function because(change: Parameters<typeof changeText>[0] | undefined): string {
@@ -156,6 +173,14 @@ function earlierSentences({ kind }: Verdict, { attempts, at }: StateFacts): read
     return [];
   }
   return [`The slot handled before that is ${instantText(slot)}. ${attemptSentence(last)}`];
+}
+
+/** A slot that is not where it is expected: the clock skips some, and moves or repeats others. */
+function clockSentences({ kind }: Verdict, facts: StateFacts): readonly string[] {
+  const { clockChange } = facts;
+  return clockChange === undefined || kind === 'handled-ahead' || judgeDefinition(facts) !== undefined
+    ? []
+    : [`The clock changed in the day before: ${clockChange.text}.`];
 }
 
 /** A slot that the ledger holds does not explain why nothing comes after it. */

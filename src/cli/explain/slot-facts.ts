@@ -1,13 +1,16 @@
 import { type Decision, decide } from '../../core/due.ts';
 import { DAY_MS, floorToMinute, type Instant } from '../../core/instants.ts';
 import { countingBase } from '../../core/period.ts';
+import type { ClockChangeNote } from '../../core/schedule/clock-changes.ts';
 import { newestSlotIn } from '../../core/schedule/next-slot.ts';
 import { nextSlotOf, startOf } from '../../core/slots.ts';
 import { newState, type TaskState } from '../../core/state.ts';
 import type { Timetable } from '../../core/timetable.ts';
+import { nextTransitions, zoneOf } from '../../core/zone.ts';
 import type { ReadableDefinition } from '../../runner/definition.ts';
 import type { Run } from '../../store/rows.ts';
 import { type BackedOff, backedOff } from '../backed-off.ts';
+import { clockChangesOf } from '../next/answer.ts';
 import type { TickWait } from '../tick-wait.ts';
 import type { Subject } from './subject.ts';
 
@@ -22,6 +25,8 @@ export type SlotFacts = {
   /** The first slot after the instant, where it is known already, and when that starts at the earliest. */
   readonly nextSlot: Instant | undefined;
   readonly nextStartsAt: Instant | undefined;
+  /** The last change of the clock in the day before the instant, where one of its slots is affected. */
+  readonly clockChange: ClockChangeNote | undefined;
   /** Of the present: what a tick would decide now, and the tick at which a state fires that counts ticks. */
   readonly decision: Decision | undefined;
   readonly tickWait: TickWait | undefined;
@@ -38,6 +43,8 @@ export type SlotQuestion = {
   readonly countedFrom: Instant;
   /** The attempts of the newest recorded slot up to the instant. */
   readonly attempts: readonly Run[];
+  /** The first recorded slot after the instant. */
+  readonly nextRecorded: Run | undefined;
   readonly liveRuns: number;
 };
 
@@ -47,6 +54,7 @@ const NOTHING: SlotFacts = {
   excludedUntil: undefined,
   nextSlot: undefined,
   nextStartsAt: undefined,
+  clockChange: undefined,
   decision: undefined,
   tickWait: undefined,
   backedOff: undefined,
@@ -63,15 +71,22 @@ export function slotFacts(subject: Subject, question: SlotQuestion): SlotFacts {
   }
   const { timetable } = readable;
   const { at, isNow } = subject;
-  const then = stateThen(question, at);
-  const slot = slotUpTo(timetable, then, question, at);
-  const nextSlot = nextSlotAfter(timetable, isNow ? (state ?? then) : then, { at, slot });
+  const { state: then, isPast } = stateThen(subject, question);
+  // What back-off had made of the period then, or from which minute it counted, is not kept: the ledger has its slots.
+  const isRecorded = isPast && !isNow && followsRuns(timetable);
+  const slot = isRecorded
+    ? recordedSlotUpTo(timetable, then, question, at)
+    : slotUpTo(timetable, then, question, at);
+  const nextSlot = isRecorded
+    ? recordedSlotAfter(question, at)
+    : nextSlotAfter(timetable, isNow ? (state ?? then) : then, { at, slot });
   return {
     slot,
     startsAt: slot === undefined ? undefined : startOf(timetable, then, slot),
     excludedUntil: timetable.slotsIn(then).excludedUntil?.(floorToMinute(at)),
     nextSlot,
     nextStartsAt: nextSlot === undefined ? undefined : startOf(timetable, then, nextSlot),
+    clockChange: clockChangeBefore(subject, readable, then),
     ...(isNow && state !== undefined
       ? presentOf(subject, { ...question, readable, state })
       : {
@@ -84,20 +99,51 @@ export function slotFacts(subject: Subject, question: SlotQuestion): SlotFacts {
 
 /**
  * The state as it stood at the instant, as far as it decides slots: the one of today where it has not moved since,
- * otherwise what the ledger tells of it.
+ * otherwise what the ledger tells of it (`isPast`).
  */
-function stateThen({ state, scopeKey, countedFrom, attempts }: SlotQuestion, at: Instant): TaskState {
+function stateThen(
+  { at, known }: Subject,
+  { state, scopeKey, countedFrom, attempts }: SlotQuestion,
+): { readonly state: TaskState; readonly isPast: boolean } {
   if (state !== undefined && countingBase(state) <= at) {
-    return state;
+    return { state, isPast: false };
   }
   const recorded = attempts[0]?.slot ?? null;
-  return {
-    ...(state ?? newState(countedFrom, { scopeKey })),
+  const then = {
+    ...(state ?? newState(countedFrom, { scopeKey, taskId: known.id })),
     countedFrom,
     handledSlot: recorded !== null && recorded <= at ? recorded : null,
     anchoredAt: null,
     currentPeriodSeconds: null,
+    lastStatus: null,
   };
+  return { state: then, isPast: true };
+}
+
+/** True where a slot depends on what became of the one before. */
+function followsRuns({ period }: Timetable): boolean {
+  return period !== null && (period.backoff !== 'none' || period.anchor !== 'slot');
+}
+
+function recordedSlotUpTo(
+  timetable: Timetable,
+  then: TaskState,
+  { attempts, countedFrom }: SlotQuestion,
+  at: Instant,
+): Instant | undefined {
+  const recorded = then.handledSlot ?? attempts[0]?.slotFirst ?? undefined;
+  if (recorded !== undefined && recorded >= countedFrom) {
+    return recorded;
+  }
+  // The first slot follows from no other; if it came, the ledger held it once.
+  const first = nextSlotOf(timetable, { ...then, handledSlot: null });
+  return first !== null && first <= at ? first : undefined;
+}
+
+/** Slots that were missed, and share the row of a later one, are not told apart. */
+function recordedSlotAfter({ attempts, nextRecorded }: SlotQuestion, at: Instant): Instant | undefined {
+  const handled = attempts[0]?.slot ?? null;
+  return handled !== null && handled > at ? undefined : (nextRecorded?.slotFirst ?? undefined);
 }
 
 function slotUpTo(
@@ -133,6 +179,23 @@ function nextSlotAfter(
   const schedule = timetable.slotsIn(state);
   // Where each slot follows from the one before, the next one follows from the newest.
   return schedule.nextAfter(schedule.newestIn === undefined ? at : (slot ?? at));
+}
+
+function clockChangeBefore(
+  { at, zoneOfKey }: Subject,
+  { task, timetable }: ReadableDefinition,
+  then: TaskState,
+): ClockChangeNote | undefined {
+  const timezone = task.timezone === '' ? zoneOfKey(then.scopeKey) : task.timezone;
+  const from = at - DAY_MS;
+  const [coming] = nextTransitions(zoneOf(timezone), from, 1);
+  if (coming === undefined || coming.at > at) {
+    return undefined;
+  }
+  const state = { ...then, handledSlot: null };
+  return clockChangesOf({ task, timetable, state, timezone, from }).findLast(
+    (change) => change.at <= at && change.isAffected,
+  );
 }
 
 function presentOf(

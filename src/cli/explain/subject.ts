@@ -8,7 +8,7 @@ import { type CheckedWholly, checkWholly } from '../../runner/definition.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { listTasks, type StoredTask } from '../../store/definitions.ts';
 import { knownTaskNames, lastTaskId, listAudit } from '../../store/history.ts';
-import { listNodes } from '../../store/nodes.ts';
+import { listNodes, listTickInstants } from '../../store/nodes.ts';
 import { type KnownTask, type PastTask, taskAt } from '../../store/past-definition.ts';
 import type { Context } from '../context.ts';
 import { rhythmOf } from '../rhythm.ts';
@@ -45,6 +45,8 @@ export type Subject = Question & {
   readonly ticks: TickCounts;
   /** How often this node ticks; undefined where nobody knows. */
   readonly rhythmSeconds: number | undefined;
+  /** How often the node of a state ticks, by more than the one gap that is looked at; undefined where nobody knows. */
+  readonly rhythmSecondsOfKey: (scopeKey: string) => number | undefined;
 };
 
 export type FoundSubject =
@@ -108,6 +110,10 @@ async function subjectOf(
   const zones = new Map(registered.map(({ name, timezone }) => [name, timezone]));
   const rhythmMs = await rhythmOf(session, config.node);
   const local = localTimezone(context.io.env);
+  const scopeKeys =
+    fields.scope === 'one'
+      ? [ALL_NODES]
+      : keysOf(question, { nodes, known: [...zones.keys()], here: config.node });
   return {
     ...question,
     path: store.path,
@@ -122,10 +128,7 @@ async function subjectOf(
     nodes,
     here: config.node,
     isListedHere: question.node === undefined || runsOn(nodes, question.node),
-    scopeKeys:
-      fields.scope === 'one'
-        ? [ALL_NODES]
-        : keysOf(question, { nodes, known: [...zones.keys()], here: config.node }),
+    scopeKeys,
     zoneOfKey: (scopeKey) => zones.get(scopeKey) ?? local,
     ticks: await tickCounts(store.driver, {
       known: registered,
@@ -133,7 +136,28 @@ async function subjectOf(
       rhythms: new Map([[config.node, rhythmMs]]),
     }),
     rhythmSeconds: rhythmMs === undefined ? undefined : rhythmMs / SECOND_MS,
+    rhythmSecondsOfKey: await provenRhythms(session, scopeKeys),
   };
+}
+
+/** Fewer ticks than these show no rhythm, unless the configuration promises one. */
+const LEAST_TICKS = 5;
+
+async function provenRhythms(
+  session: Session,
+  scopeKeys: readonly string[],
+): Promise<Subject['rhythmSecondsOfKey']> {
+  const { config, store } = session;
+  const rhythms = new Map<string, number>();
+  for (const key of scopeKeys) {
+    const node = key === ALL_NODES ? config.node : key;
+    const ticks = await listTickInstants(store.driver, node, LEAST_TICKS);
+    const rhythmMs = await rhythmOf(session, node);
+    if (rhythmMs !== undefined && (config.tickEverySeconds !== undefined || ticks.length >= LEAST_TICKS)) {
+      rhythms.set(key, rhythmMs / SECOND_MS);
+    }
+  }
+  return (scopeKey) => rhythms.get(scopeKey);
 }
 
 function checkedColumns(record: TaskRecord): CheckedWholly {

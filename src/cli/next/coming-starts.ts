@@ -1,10 +1,11 @@
 import { stateAfter } from '../../core/advance.ts';
-import { type Decision, decide } from '../../core/due.ts';
-import type { Instant } from '../../core/instants.ts';
+import { decide } from '../../core/due.ts';
+import { floorToMinute, type Instant, MINUTE_MS } from '../../core/instants.ts';
 import type { TickNumbers } from '../../core/slots.ts';
 import type { TaskState } from '../../core/state.ts';
 import type { Task } from '../../core/task.ts';
 import type { Timetable } from '../../core/timetable.ts';
+import { retryAhead } from '../../runner/retry-ahead.ts';
 
 /** Which of the coming instants are asked for: at most `count`, none after `until`. */
 export type Asked = {
@@ -29,7 +30,8 @@ const NO_TICKS: TickNumbers = { own: 0, all: 0 };
 
 /**
  * The instants at which a task starts, if a tick comes at each of them and every run ends well at once: strictly after
- * `from`, except that what is overdue then starts at `from` itself, however many slots are due.
+ * `from`, except that what is overdue then starts at `from` itself, however many slots are due. What a pending attempt has
+ * kept waiting starts in the minute after that, with the next tick at the earliest.
  */
 export function comingStarts(starting: Starting, { from, until, count }: Asked): readonly Instant[] {
   const starts: Instant[] = [];
@@ -43,9 +45,17 @@ export function comingStarts(starting: Starting, { from, until, count }: Asked):
     }
     idle = after.hasStarted ? 0 : idle + 1;
     state = after.state;
-    at = after.nextAt !== null && after.nextAt > at ? after.nextAt : null;
+    at = lookedAtNext(at, after);
   }
   return starts;
+}
+
+/** What is still due after a start is left for the next tick. */
+function lookedAtNext(at: Instant, { nextAt, hasStarted }: AfterTick): Instant | null {
+  if (nextAt === null || nextAt > at) {
+    return nextAt;
+  }
+  return hasStarted ? floorToMinute(at) + MINUTE_MS : null;
 }
 
 type AfterTick = {
@@ -61,20 +71,16 @@ function afterTick({ task, timetable, state: found, rhythmSeconds }: Starting, a
   let state = found;
   let hasStarted = false;
   let again = true;
-  let excludedUntil: Instant | undefined;
+  let waitsUntil: Instant | undefined;
   while (again) {
     const definition = { kind: 'valid' as const, task, timetable };
     const decision = decide({ ...tick, definition, state, liveRuns: 0, rhythmSeconds });
     state = stateAfter(decision, { task, timetable, state }, tick);
     hasStarted ||= decision.kind === 'run' || decision.kind === 'retry';
-    excludedUntil = untilOf(decision);
+    waitsUntil = decision.kind === 'excluded' ? decision.until : retryAhead(decision, state);
     again = 'again' in decision && decision.again;
   }
-  return { state, hasStarted, nextAt: excludedUntil ?? startOf(state) };
-}
-
-function untilOf(decision: Decision): Instant | undefined {
-  return decision.kind === 'excluded' ? decision.until : undefined;
+  return { state, hasStarted, nextAt: waitsUntil ?? startOf(state) };
 }
 
 function startOf({ earliestStart }: TaskState): Instant | null {

@@ -2,7 +2,7 @@ import { localTimezone } from '../../config/local-zone.ts';
 import { formatDuration, parseDuration } from '../../core/durations.ts';
 import { ScheduleError, UsageError } from '../../core/errors.ts';
 import { checkSchedule } from '../../core/schedule/next-slot.ts';
-import type { ScheduleKind } from '../../core/schedule/schedule.ts';
+import type { Schedule, ScheduleKind } from '../../core/schedule/schedule.ts';
 import { newState, type TaskState } from '../../core/state.ts';
 import { ALL_NODES, type Task } from '../../core/task.ts';
 import { definitionSchema } from '../../core/task-schema.ts';
@@ -53,7 +53,7 @@ export async function answerOfText(
     next: comingStarts({ task, timetable, state }, question),
     remarks: [
       ...remarksOf({ task, timetable, state, timezone, from: question.from }),
-      ...hashRemarks(typed),
+      ...hashRemarks(typed, timetable.slotsIn(state)),
       ...(timetable.ticks === null ? [] : [tickRemark({ ticksLeft: timetable.ticks.gap }, timetable.ticks)]),
     ],
     clockChanges: clockChangesOf({ task, timetable, state, timezone, from: question.from }),
@@ -84,11 +84,12 @@ async function withDefaultSpacing({ loadConfig }: Context, text: string): Promis
   return seconds === 0 ? formatDuration((await loadConfig()).defaultSpacingSeconds) : text;
 }
 
-function hashRemarks({ kind, text }: TypedSchedule): readonly string[] {
+function hashRemarks({ kind, text }: TypedSchedule, slots: Schedule): readonly string[] {
   if (kind === 'cron' && HAS_HASH.test(text)) {
     return ['H is chosen for no task here: for a task of its own it gives other values'];
   }
-  return kind === 'window' && text.includes('~')
+  // A ~ may stand where it does nothing.
+  return kind === 'window' && slots.spreadMs !== undefined
     ? ['the spread of ~ is chosen for no task here: for a task of its own it gives other instants']
     : [];
 }

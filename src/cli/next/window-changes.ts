@@ -1,7 +1,7 @@
 import { type Instant, toText } from '../../core/instants.ts';
 import { countingBase } from '../../core/period.ts';
 import type { ClockChangeNote } from '../../core/schedule/clock-changes.ts';
-import { newestSlotIn } from '../../core/schedule/next-slot.ts';
+import { countSlots, newestSlotIn, slotsAfter } from '../../core/schedule/next-slot.ts';
 import type { TaskState } from '../../core/state.ts';
 import type { Timetable } from '../../core/timetable.ts';
 import { nextTransitions, type Transition, zoneOf } from '../../core/zone.ts';
@@ -15,8 +15,6 @@ type Asking = {
 };
 
 const CHANGES = 2;
-/** One slot a minute in the longest stretch that any clock repeats; more are not told apart. */
-const MOST_SLOTS = 3_000;
 const LISTED_SLOTS = 4;
 
 /**
@@ -25,10 +23,10 @@ const LISTED_SLOTS = 4;
  */
 export function windowChangeNotes(asking: Asking): readonly ClockChangeNote[] {
   const { timezone, from } = asking;
-  return nextTransitions(zoneOf(timezone), from, CHANGES).map((transition) => ({
-    at: transition.at,
-    text: `${headOf(transition, timezone)}: ${effectOf(transition, asking)}`,
-  }));
+  return nextTransitions(zoneOf(timezone), from, CHANGES).map((transition) => {
+    const { text, isAffected } = effectOf(transition, asking);
+    return { at: transition.at, text: `${headOf(transition, timezone)}: ${text}`, isAffected };
+  });
 }
 
 function headOf({ at, offsetBeforeMs, offsetAfterMs }: Transition, timezone: string): string {
@@ -43,24 +41,32 @@ function readingText(wall: number): string {
   return toText(wall).slice(0, 16).replace('T', ' ');
 }
 
-function effectOf({ at, offsetBeforeMs, offsetAfterMs }: Transition, asking: Asking): string {
+function effectOf(
+  { at, offsetBeforeMs, offsetAfterMs }: Transition,
+  asking: Asking,
+): Omit<ClockChangeNote, 'at'> {
   const shift = offsetBeforeMs - offsetAfterMs;
+  const slots = shift < 0 ? slotsWithin(asking, at, at) : slotsWithin(asking, at - shift, at + shift - 1);
+  const isAffected = slots !== undefined;
   if (shift < 0) {
-    return slotsWithin(asking, at, at).length === 0
-      ? `no slot then${nextText(asking, at)}`
-      : `a slot at ${slotText(at, asking)}, the first instant after the skipped stretch`;
+    const text = isAffected
+      ? `a slot at ${slotText(at, asking)}, the first instant after the skipped stretch`
+      : `no slot then${nextText(asking, at)}`;
+    return { text, isAffected };
   }
-  const slots = slotsWithin(asking, at - shift, at + shift - 1);
-  const [first = at] = slots;
-  const last = slots.at(-1) ?? first;
-  if (slots.length === 0) {
-    return `no slot in the repeated stretch${nextText(asking, at + shift - 1)}`;
-  }
+  return { text: isAffected ? repeatedText(slots, asking) : noneText(at + shift - 1, asking), isAffected };
+}
+
+function noneText(after: Instant, asking: Asking): string {
+  return `no slot in the repeated stretch${nextText(asking, after)}`;
+}
+
+function repeatedText({ count, first, newest }: SlotsWithin, asking: Asking): string {
   const listed =
-    slots.length > LISTED_SLOTS
-      ? `from ${slotText(first, asking)} to ${slotText(last, asking)}`
-      : `at ${slots.map((slot) => slotText(slot, asking)).join(', ')}`;
-  return `${slots.length} ${slots.length === 1 ? 'slot' : 'slots'} in the repeated stretch, ${listed}`;
+    count > LISTED_SLOTS
+      ? `from ${slotText(first[0] ?? newest, asking)} to ${slotText(newest, asking)}`
+      : `at ${first.map((slot) => slotText(slot, asking)).join(', ')}`;
+  return `${count} ${count === 1 ? 'slot' : 'slots'} in the repeated stretch, ${listed}`;
 }
 
 /** The day of the change may be one that has no slot at all: an interval is elapsed time. */
@@ -78,15 +84,24 @@ function slotText(slot: Instant, { timezone }: Asking): string {
   return wallTimeText(slot, timezone).slice(11).replace(/:00 /, ' ');
 }
 
-/** The slots of the chain in a span, both ends included. */
-function slotsWithin({ timetable, state }: Asking, first: Instant, last: Instant): readonly Instant[] {
+type SlotsWithin = {
+  readonly count: number;
+  /** As many as are listed one by one. */
+  readonly first: readonly Instant[];
+  readonly newest: Instant;
+};
+
+/** The slots of the chain in a span, both ends included; undefined if it has none. */
+function slotsWithin({ timetable, state }: Asking, begin: Instant, end: Instant): SlotsWithin | undefined {
   const schedule = timetable.slotsIn(state);
   const base = countingBase(state);
-  const slots: Instant[] = [];
-  let slot = schedule.nextAfter(newestSlotIn(schedule, base, first - 1) ?? base);
-  while (slot !== undefined && slot <= last && slots.length < MOST_SLOTS) {
-    slots.push(slot);
-    slot = schedule.nextAfter(slot);
-  }
-  return slots;
+  const before = newestSlotIn(schedule, base, begin - 1) ?? base;
+  const newest = newestSlotIn(schedule, before, end);
+  return newest === undefined
+    ? undefined
+    : {
+        count: countSlots(schedule, before, end, Number.POSITIVE_INFINITY),
+        first: slotsAfter(schedule, before, LISTED_SLOTS).filter((slot) => slot <= end),
+        newest,
+      };
 }

@@ -1,5 +1,5 @@
 import { localTimezone } from '../../config/local-zone.ts';
-import { faultText } from '../../core/errors.ts';
+import { faultText, NotFoundError } from '../../core/errors.ts';
 import { floorToMinute, type Instant, SECOND_MS } from '../../core/instants.ts';
 import { newState, type TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, type Task } from '../../core/task.ts';
@@ -38,7 +38,11 @@ export type LoadedPlan = {
 /** The rhythm where nobody knows it, which is that of the crontab example. */
 const DEFAULT_RHYTHM_S = 300;
 
-/** Reads the definitions and states for a simulation, and changes nothing. */
+/**
+ * Reads the definitions and states for a simulation, and changes nothing.
+ *
+ * @throws NotFoundError for a node that never ticked and that no task names
+ */
 export async function loadPlan(
   context: Context,
   session: Session,
@@ -48,6 +52,11 @@ export async function loadPlan(
   const now = clock();
   const stored = await listTasks(store.path);
   const names = await nodeNames(session, stored);
+  if (question.node !== undefined && !names.includes(question.node)) {
+    throw new NotFoundError(
+      `node ${JSON.stringify(question.node)} has not ticked yet, and no task names it (known: ${names.join(', ')})`,
+    );
+  }
   const { all } = await tickNumbers(store.driver, config.node);
   const world: World = {
     countsFrom: floorToMinute(Math.min(question.from, now)),
@@ -79,9 +88,6 @@ export async function loadPlan(
       ...(known === undefined
         ? [`nobody knows yet how often the nodes tick: ${DEFAULT_RHYTHM_S / 60} min are taken (--every)`]
         : []),
-      ...(question.node === undefined || names.includes(question.node)
-        ? []
-        : [`node ${JSON.stringify(question.node)} has not ticked yet, and no task names it`]),
       ...(world.isPast
         ? ['the span begins in the past: every task counts from its begin, as if it were new then']
         : taken.flatMap(({ remarks }) => remarks)),

@@ -2,7 +2,7 @@ import { ScheduleError } from '../errors.ts';
 import { HOUR_MS, type Instant, MINUTE_MS, SECOND_MS, toText } from '../instants.ts';
 import { MAX_OFFSET_MS, type Zone, type ZoneSegment, zoneOf } from '../zone.ts';
 import type { WallTime } from './calendar.ts';
-import { readIsoDate } from './iso-date.ts';
+import { looksLikeIsoDate, readIsoDate } from './iso-date.ts';
 
 /** An instant as it was written: a reading of a clock, and the offset of that clock if the text names one. */
 export type WrittenInstant = { readonly wall: WallTime; readonly offsetMs: number | undefined };
@@ -40,7 +40,10 @@ export function parseAt(text: string): WrittenInstant {
     throw fault(text, trimmed, trimmed.lastIndexOf(offset));
   }
   if (midnight + ofDay - (offsetMs ?? 0) > LATEST) {
-    throw faultOfDate(text, date);
+    throw new ScheduleError(
+      `expected an instant that lies in the years ${FIRST_YEAR} to 9999 in UTC too, got ${JSON.stringify(trimmed)}`,
+      1 + text.indexOf(trimmed),
+    );
   }
   return { wall: midnight + ofDay, offsetMs };
 }
@@ -54,17 +57,20 @@ function readDate(text: string, date: string): WallTime {
 }
 
 function faultOfDate(text: string, date: string): ScheduleError {
-  return new ScheduleError(
-    `expected a date of the years ${FIRST_YEAR} to 9999 such as 2026-11-21, got ${JSON.stringify(date)}`,
-    1 + text.indexOf(date),
-  );
+  const hasYear = Number(date.slice(0, 4)) >= FIRST_YEAR;
+  const isMissing = looksLikeIsoDate(date) && hasYear && readIsoDate(date) === undefined;
+  const expected = isMissing
+    ? 'a date that exists'
+    : `a date of the years ${FIRST_YEAR} to 9999 such as 2026-11-21`;
+  return new ScheduleError(`expected ${expected}, got ${JSON.stringify(date)}`, 1 + text.indexOf(date));
 }
 
 function fault(text: string, trimmed: string, at: number): ScheduleError {
-  const zone = trimmed.includes('[') ? ' (a zone is named by timezone)' : '';
+  const zoneAt = trimmed.indexOf('[');
+  const zone = zoneAt === -1 ? '' : ' (a zone goes into timezone, on the command line --timezone)';
   return new ScheduleError(
     `expected an instant in ISO form such as 2026-11-21T09:30, 2026-11-21T09:30+01:00 or 2026-11-21T08:30Z, got ${JSON.stringify(text)}${zone}`,
-    at + 1 + text.indexOf(trimmed),
+    (zoneAt === -1 ? at : zoneAt) + 1 + text.indexOf(trimmed),
   );
 }
 
@@ -110,10 +116,7 @@ export function resolveAt({ wall, offsetMs }: WrittenInstant, timezone: string):
     return { instant: wall - offsetMs, clock: 'plain' };
   }
   const segments = segmentsAround(zoneOf(timezone), wall);
-  const passes = segments.flatMap(({ startsAt, endsAt, offsetMs: offset }) => {
-    const instant = wall - offset;
-    return instant >= startsAt && instant < endsAt ? [instant] : [];
-  });
+  const passes = passesOf(segments, wall);
   const [first] = passes;
   if (first !== undefined) {
     // A zone west of UTC is later than the year that it reads.
@@ -121,6 +124,14 @@ export function resolveAt({ wall, offsetMs }: WrittenInstant, timezone: string):
   }
   const after = segments.find(({ startsAt, offsetMs: offset }) => wall - offset < startsAt);
   return { instant: after?.startsAt ?? wall, clock: 'skipped' };
+}
+
+/** The instants at which the clock shows the reading, in their order. */
+function passesOf(segments: readonly ZoneSegment[], wall: WallTime): readonly Instant[] {
+  return segments.flatMap(({ startsAt, endsAt, offsetMs }) => {
+    const instant = wall - offsetMs;
+    return instant >= startsAt && instant < endsAt ? [instant] : [];
+  });
 }
 
 /** The spans of the zone's clock that may hold the reading, in their order. */
@@ -146,10 +157,14 @@ export function atClockNote(text: string, timezone: string): string | undefined 
     return undefined;
   }
   const reading = readingText(written.wall);
-  const { offsetMs } = zoneOf(timezone).segmentAt(instant);
-  return clock === 'skipped'
-    ? `${reading} does not exist in ${timezone}, where the clocks go forward: it runs at ${readingText(instant + offsetMs)}, the first instant after the change`
-    : `${reading} comes twice in ${timezone}, where the clocks go back: it runs in the first pass (an offset such as ${reading.replace(' ', 'T')}${offsetText(offsetMs)} says which)`;
+  const zone = zoneOf(timezone);
+  if (clock === 'skipped') {
+    const { offsetMs } = zone.segmentAt(instant);
+    return `${reading} does not exist in ${timezone}, where the clocks go forward: it runs at ${readingText(instant + offsetMs)}, the first instant after the change`;
+  }
+  const [, second = instant] = passesOf(segmentsAround(zone, written.wall), written.wall);
+  const other = `${reading.replace(' ', 'T')}${offsetText(written.wall - second)}`;
+  return `${reading} comes twice in ${timezone}, where the clocks go back: it runs in the first pass (with an offset, ${other}, it runs in the second)`;
 }
 
 function readingText(wall: WallTime): string {

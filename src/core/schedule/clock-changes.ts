@@ -6,7 +6,12 @@ import { type CronFields, isReboot, parseCronFields } from './cron-fields.ts';
 import { firstMatch } from './cron-match.ts';
 
 /** What a schedule does at one change of its zone's clock, in one sentence for people. */
-export type ClockChangeNote = { readonly at: Instant; readonly text: string };
+export type ClockChangeNote = {
+  readonly at: Instant;
+  readonly text: string;
+  /** False where no slot lies in what the clock skips or repeats. */
+  readonly isAffected: boolean;
+};
 
 const LISTED_TIMES = 3;
 
@@ -29,7 +34,7 @@ export function clockChangeNotes(
   const fields = parseCronFields(text, context.hashSeed);
   return nextTransitions(zone, from, count).map((transition) => ({
     at: transition.at,
-    text: describe(changeAt(transition), fields, zone.name),
+    ...describe(changeAt(transition), fields, zone.name),
   }));
 }
 
@@ -40,7 +45,7 @@ function changeAt({ at, offsetBeforeMs, offsetAfterMs }: Transition): Change {
   return { before: at + offsetBeforeMs, after: at + offsetAfterMs };
 }
 
-function describe(change: Change, fields: CronFields, zoneName: string): string {
+function describe(change: Change, fields: CronFields, zoneName: string): Omit<ClockChangeNote, 'at'> {
   const { before, after } = change;
   const forward = after > before;
   const day = dateOf(before);
@@ -48,11 +53,11 @@ function describe(change: Change, fields: CronFields, zoneName: string): string 
   const head = `${day} ${timeOf(before)} clocks go ${direction} to ${readingOn(day, after)} in ${zoneName}`;
   const affected = matchesIn(fields, Math.min(before, after), Math.max(before, after));
   if (affected.length === 0) {
-    return `${head}: not affected`;
+    return { text: `${head}: not affected`, isAffected: false };
   }
   const times = listTimes(affected.map((match) => readingOn(day, match)));
   const effect = forward ? effectOfSkip(change, fields, affected) : effectOfRepeat(fields, affected);
-  return `${head}: ${times} ${effect}`;
+  return { text: `${head}: ${times} ${effect}`, isAffected: true };
 }
 
 function effectOfSkip({ before, after }: Change, fields: CronFields, affected: readonly WallTime[]): string {

@@ -16,6 +16,13 @@ export function readIsoDate(text: string): WallTime | undefined {
     : (readCalendarDate(text) ?? readOrdinalDate(text) ?? readWeekDate(text));
 }
 
+const FORM = /^\d{4}(?:-\d\d-\d\d|\d{4}|-?\d{3}|-?W\d\d(?:-?\d)?)$/i;
+
+/** Whether the text has the form of such a date, though there may be no such day. */
+export function looksLikeIsoDate(text: string): boolean {
+  return FORM.test(text);
+}
+
 function readCalendarDate(text: string): WallTime | undefined {
   const [, year, , month, date] = CALENDAR.exec(text) ?? [];
   const midnight = midnightOf(Number(year), Number(month), Number(date));

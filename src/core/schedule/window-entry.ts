@@ -1,3 +1,4 @@
+import { ScheduleError } from '../errors.ts';
 import { type DayChoice, parseDays, parseMonths, parseWeeks } from './window-calendar.ts';
 import { cut, entriesOf, entryFault, type Piece, pieceFault, saysNever } from './window-text.ts';
 import { parseTimeRanges, type TimeRange } from './window-times.ts';
@@ -19,16 +20,24 @@ export type WindowEntry = {
   readonly dayRule: DayRule;
 };
 
+/** A step costs some work for each time range, so their number bounds it. */
+const MAX_TIME_RANGES = 200;
+
 /**
- * Reads the entries of a window schedule, without those that say never.
+ * Reads the entries of a window schedule, without those that say never. They have at most 200 time ranges together.
  *
  * @throws ScheduleError that names the entry, the field and the position; one bad entry makes the schedule
  * invalid
  */
 export function parseEntries(text: string): readonly WindowEntry[] {
-  return entriesOf(text)
+  const entries = entriesOf(text)
     .filter((piece) => !saysNever(piece.text))
     .map(parseEntry);
+  const ranges = entries.reduce((sum, { times }) => sum + times.length, 0);
+  if (ranges > MAX_TIME_RANGES) {
+    throw new ScheduleError(`expected at most ${MAX_TIME_RANGES} time ranges in a schedule, got ${ranges}`);
+  }
+  return entries;
 }
 
 function parseEntry(piece: Piece): WindowEntry {

@@ -1,16 +1,26 @@
-import { type Instant, SECOND_MS } from '../instants.ts';
+import { DAY_MS, type Instant } from '../instants.ts';
 import type { WallClock } from './window-clock.ts';
-import { allowedDaysOf } from './window-days.ts';
+import { allowedDaysOf, type Calendar, type DayNumber } from './window-days.ts';
 import type { WindowEntry } from './window-entry.ts';
-import { type Stretch, type Stretches, stretchesOf } from './window-stretches.ts';
+import { type ExcludedDay, excludedDaysOf } from './window-excluded-days.ts';
+import { stretchReader } from './window-stretches.ts';
 import type { TimeRange } from './window-times.ts';
 
 /** The times that entries with `!` take away. */
 export type Exclusions = {
+  /** There are none. */
+  readonly isEmpty: boolean;
   /** The end of the excluded stretch that holds the instant, with those that follow on from it. */
   readonly endAt: (instant: Instant) => Instant | undefined;
-  /** The first begin of an exclusion from one instant up to and including another. */
+  /** The first instant from one up to and including another at which an excluded stretch begins or goes on. */
   readonly nextBegin: (from: Instant, upTo: Instant) => Instant | undefined;
+  /** Tells on which days a time range is excluded from its begin to its end. */
+  readonly coverOf: (times: TimeRange) => (day: DayNumber) => boolean;
+};
+
+type ExcludedDays = {
+  readonly on: (day: DayNumber) => ExcludedDay;
+  readonly dayAt: (instant: Instant) => DayNumber;
 };
 
 /**
@@ -19,77 +29,130 @@ export type Exclusions = {
  */
 export function exclusionsOf(
   entries: readonly WindowEntry[],
-  clock: WallClock,
+  { clock, calendar }: { readonly clock: WallClock; readonly calendar: Calendar },
   horizonMs: number,
 ): Exclusions {
-  const rules = entries.filter(({ excludes }) => excludes).flatMap((entry) => rulesOf(entry, clock));
-  const isTotal = rules.some((rule) => rule.isTotal);
-  let known: { readonly from: Instant; readonly end: Instant } = { from: 0, end: 0 };
+  const rules = entries
+    .filter(({ excludes }) => excludes)
+    .map(({ times, dayRule }) => ({ times, days: allowedDaysOf(dayRule, calendar) }));
+  const on = excludedDaysOf(rules, clock);
+  const days = { on, dayAt: dayReader(on, clock) };
+  const isTotal = rules.some(
+    (rule) => rule.days.isUnlimited && rule.times.some(({ kind }) => kind === 'day'),
+  );
   return {
-    endAt(instant) {
-      const limit = instant + horizonMs;
-      if (isTotal) {
-        return limit;
-      }
-      const isKnown = instant >= known.from && instant < known.end;
-      // The chain may have been cut for an earlier instant, so it goes on from where it ended.
-      const [from, reached] = isKnown ? [known.from, known.end] : [instant, instant];
-      const end = chainEnd(rules, reached, limit);
-      known = { from, end };
-      return end > instant ? end : undefined;
-    },
-    nextBegin(from, upTo) {
-      const begins = rules.map(({ stretches }) => stretches.firstFrom(from, upTo)?.begin ?? upTo + 1);
-      const first = Math.min(...begins, upTo + 1);
-      return first <= upTo ? first : undefined;
-    },
+    isEmpty: rules.length === 0,
+    endAt: rules.length === 0 ? () => undefined : endReader(days, isTotal, horizonMs),
+    nextBegin: rules.length === 0 ? () => undefined : (from, upTo) => nextBegin(days, from, upTo),
+    coverOf: (times) => coverReader(times, days, clock),
   };
 }
 
-type ExclusionRule = {
-  readonly times: TimeRange;
-  readonly stretches: Stretches;
-  /** Excludes every instant. */
-  readonly isTotal: boolean;
-};
-
-function rulesOf({ times, dayRule }: WindowEntry, clock: WallClock): readonly ExclusionRule[] {
-  const days = allowedDaysOf(dayRule);
-  return times.map((range) => ({
-    times: range,
-    stretches: stretchesOf(range, days, clock),
-    isTotal: range.kind === 'day' && days.isUnlimited,
-  }));
-}
-
-/** The first instant from this one on that no exclusion holds. */
-function chainEnd(rules: readonly ExclusionRule[], instant: Instant, limit: Instant): Instant {
-  let end = instant;
-  for (
-    let next = endOfRuleAt(rules, end);
-    next !== undefined && end < limit;
-    next = endOfRuleAt(rules, end)
-  ) {
-    end = next;
-  }
-  return Math.min(end, limit);
-}
-
-/** The end of some exclusion that holds the instant. */
-function endOfRuleAt(rules: readonly ExclusionRule[], instant: Instant): Instant | undefined {
-  for (const { times, stretches } of rules) {
-    const stretch = stretches.begunBy(instant);
-    const end = stretch && excludedEnd(times, stretch);
-    if (end !== undefined && end > instant) {
-      return end;
+/** The day to which an instant belongs, which is not always the date on the clock: it may have been set back. */
+function dayReader(on: ExcludedDays['on'], clock: WallClock): ExcludedDays['dayAt'] {
+  return (instant) => {
+    let day = Math.floor(clock.readingAt(instant) / DAY_MS);
+    while (on(day).endsAt <= instant) {
+      day += 1;
     }
+    return day;
+  };
+}
+
+function endReader(days: ExcludedDays, isTotal: boolean, horizonMs: number): Exclusions['endAt'] {
+  let known: { readonly from: Instant; readonly end: Instant } = { from: 0, end: 0 };
+  return (instant) => {
+    const limit = instant + horizonMs;
+    if (isTotal) {
+      return limit;
+    }
+    const isKnown = instant >= known.from && instant < known.end;
+    // It may have been cut for an earlier instant, so it goes on from where it ended.
+    const [from, reached] = isKnown ? [known.from, known.end] : [instant, instant];
+    const end = freeFrom(days, { day: days.dayAt(reached), instant: reached, limit });
+    known = { from, end };
+    return end > instant ? end : undefined;
+  };
+}
+
+type Search = { readonly day: DayNumber; readonly instant: Instant; readonly limit: Instant };
+
+/** The first instant from this one of the day on that nothing excludes; the limit, if that comes first. */
+function freeFrom({ on }: ExcludedDays, search: Search): Instant {
+  const { limit } = search;
+  let { day, instant } = search;
+  while (instant < limit) {
+    const { startsAt, endsAt, spans } = on(day);
+    // A day that the clock skips has no instants.
+    if (instant < endsAt) {
+      const span = lastBegunBy(spans, instant - startsAt);
+      if (span === undefined || startsAt + span.end <= instant) {
+        return instant;
+      }
+      instant = startsAt + span.end;
+      if (instant < endsAt) {
+        return Math.min(instant, limit);
+      }
+    }
+    day += 1;
+  }
+  return limit;
+}
+
+function lastBegunBy(spans: ExcludedDay['spans'], time: number): ExcludedDay['spans'][number] | undefined {
+  let low = 0;
+  let high = spans.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((spans[middle]?.begin ?? 0) <= time) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return spans[low - 1];
+}
+
+function nextBegin({ on, dayAt }: ExcludedDays, from: Instant, upTo: Instant): Instant | undefined {
+  let day = dayAt(from);
+  let { startsAt, spans } = on(day);
+  while (startsAt <= upTo) {
+    for (const { begin, end } of spans) {
+      if (startsAt + end > from) {
+        const first = Math.max(startsAt + begin, from);
+        return first <= upTo ? first : undefined;
+      }
+    }
+    day += 1;
+    ({ startsAt, spans } = on(day));
   }
   return undefined;
 }
 
-function excludedEnd({ kind, beginMs, endMs }: TimeRange, { begin, end }: Stretch): Instant {
-  if (kind === 'day') {
-    return end + 1;
-  }
-  return beginMs === endMs ? Math.max(end, begin + SECOND_MS) : end;
+/** The answer for a plain day: it holds for the next one too if the same is excluded there and the day after. */
+type PlainAnswer = {
+  readonly spans: ExcludedDay['spans'];
+  readonly next: ExcludedDay['spans'];
+  readonly isCovered: boolean;
+};
+
+function coverReader(times: TimeRange, days: ExcludedDays, clock: WallClock): (day: DayNumber) => boolean {
+  const stretchOn = stretchReader(times, clock);
+  const lastMs = times.kind === 'day' ? times.endMs - 1 : times.endMs;
+  let last: PlainAnswer | undefined;
+  return (day) => {
+    const { isPlain, startsAt, spans } = days.on(day);
+    if (isPlain) {
+      const next = days.on(day + 1).spans;
+      if (last === undefined || last.spans !== spans || last.next !== next) {
+        const limit = startsAt + lastMs + 1;
+        const free = freeFrom(days, { day, instant: startsAt + times.beginMs, limit });
+        last = { spans, next, isCovered: free === limit };
+      }
+      return last.isCovered;
+    }
+    const { begin, end } = stretchOn(day);
+    const limit = end + 1;
+    return freeFrom(days, { day: days.dayAt(begin), instant: begin, limit }) === limit;
+  };
 }

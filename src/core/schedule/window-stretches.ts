@@ -36,9 +36,11 @@ export function stretchesOf(times: TimeRange, days: AllowedDays, clock: WallCloc
   };
 }
 
-type StretchReader = (day: DayNumber) => Stretch;
+/** Where a time range lies on a day, allowed or not. */
+export type StretchReader = (day: DayNumber) => Stretch;
 
-function stretchReader({ kind, beginMs, endMs }: TimeRange, clock: WallClock): StretchReader {
+/** As {@link stretchesOf} says; on a day that the clock skips, a whole day ends before it begins. */
+export function stretchReader({ kind, beginMs, endMs }: TimeRange, clock: WallClock): StretchReader {
   return (day) => {
     const midnight = day * DAY_MS;
     const begin = clock.firstShowing(midnight + beginMs);

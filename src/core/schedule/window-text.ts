@@ -1,5 +1,6 @@
 import { ScheduleError } from '../errors.ts';
 import { quote } from './cron-field.ts';
+import { readStringList } from './window-list.ts';
 
 /** The fields of a window expression, in the order in which they are written. */
 export type WindowField = 'time ranges' | 'days' | 'weeks' | 'months';
@@ -12,28 +13,32 @@ export type Piece = {
   readonly entry: string;
 };
 
+/** A longer text is none that somebody wrote, and reading it would hold up the other tasks. */
+const MAX_TEXT_LENGTH = 10_000;
+const MAX_ENTRIES = 100;
+
 /**
  * Splits a schedule text into its expressions: a JSON list of strings where it begins with `[`, otherwise one
- * expression.
+ * expression. A text has at most 10,000 characters, a list at most 100 entries.
  *
- * @throws ScheduleError when the list is not valid JSON or holds something else than strings
+ * @throws ScheduleError when it is longer, or when the list is not valid JSON or holds something else than strings
  */
 export function entriesOf(text: string): readonly Piece[] {
+  if (text.length > MAX_TEXT_LENGTH) {
+    throw new ScheduleError(`expected at most ${MAX_TEXT_LENGTH} characters, got ${text.length}`);
+  }
   if (!looksLikeList(text)) {
     return [{ text, position: 1, entry: '' }];
   }
-  const values = readList(text);
-  if (values === undefined) {
-    const expected = 'a JSON list of strings such as ["@10", "! 02:00-03:00"]';
-    throw new ScheduleError(`expected ${expected}, got ${quote(text)}`, text.indexOf('[') + 1);
+  const values = readStringList(text);
+  if (values.length > MAX_ENTRIES) {
+    throw new ScheduleError(`expected a list of at most ${MAX_ENTRIES} entries, got ${values.length}`);
   }
-  return values.map((value, index) => {
-    if (typeof value !== 'string') {
-      const came = quote(JSON.stringify(value));
-      throw new ScheduleError(`entry ${index + 1}: expected a string, got ${came}`, text.indexOf('[') + 1);
-    }
-    return { text: value, position: 1, entry: `entry ${index + 1} (${quote(value)})` };
-  });
+  return values.map((value, index) => ({
+    text: value,
+    position: 1,
+    entry: `entry ${index + 1} (${quote(value)})`,
+  }));
 }
 
 /** Whether an expression is one of the two that mean never: nothing, and `@0`. */
@@ -46,8 +51,14 @@ export function saysNever(text: string): boolean {
  * not valid.
  */
 export function textSaysNever(text: string): boolean {
-  const values = looksLikeList(text) ? readList(text) : [text];
-  return values?.every((value) => typeof value === 'string' && saysNever(value)) ?? false;
+  try {
+    return entriesOf(text).every((entry) => saysNever(entry.text));
+  } catch (error) {
+    if (error instanceof ScheduleError) {
+      return false;
+    }
+    throw error;
+  }
 }
 
 /** The part of the piece from one index of its text up to another. */
@@ -83,13 +94,4 @@ function came(piece: Piece): string {
 
 function looksLikeList(text: string): boolean {
   return text.trimStart().startsWith('[');
-}
-
-function readList(text: string): readonly unknown[] | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

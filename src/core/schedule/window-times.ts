@@ -26,10 +26,14 @@ export type TimeRange = {
 };
 
 const TIME = /^(\d{1,2}):(\d{1,2})(?::(\d{1,2}))?$/;
+const BEGINS_LIKE_TIME = /^\d+[:-]/;
 const DURATION = /^(?:\d+|(?:\d+[smhdw])+)$/i;
 const UNIT_SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 };
 // As OpenSVC 2.1: a begin alone is a range of one second.
 const POINT_INTERVAL_MS = 2 * SECOND_MS;
+
+const ANY_TIME =
+  '"*", a time such as 09:00 or a range such as 09:00-17:00, with "~" before or "@10" after it';
 
 /**
  * Reads the field of time ranges: `*`, `09:00`, `~22:00-04:00`, `08:00-18:00@10`, `@1d`. A bare number after
@@ -43,7 +47,7 @@ export function parseTimeRanges(field: Piece): readonly TimeRange[] {
 
 function parseTimeRange(element: Piece): TimeRange {
   if (element.text === '') {
-    throw pieceFault('time ranges', element, '"*", a time such as 09:00, or a range such as 09:00-17:00');
+    throw pieceFault('time ranges', element, ANY_TIME);
   }
   const isSpread = element.text.startsWith('~');
   const at = element.text.indexOf('@');
@@ -75,6 +79,9 @@ function impliedInterval({ kind, beginMs, endMs }: Bounds): Interval {
 function parseBounds(piece: Piece): Bounds {
   if (piece.text === '' || piece.text === '*') {
     return { kind: 'day', beginMs: 0, endMs: DAY_MS };
+  }
+  if (!BEGINS_LIKE_TIME.test(piece.text)) {
+    throw pieceFault('time ranges', piece, ANY_TIME);
   }
   const dash = piece.text.indexOf('-');
   if (dash === -1) {

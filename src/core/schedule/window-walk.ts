@@ -18,6 +18,8 @@ export type WindowRule = {
   readonly times: TimeRange;
   readonly days: AllowedDays;
   readonly stretches: Stretches;
+  /** Those of the stretches that are not excluded from begin to end. */
+  readonly openings: Stretches;
 };
 
 /** A window schedule on a zone's clock. */
@@ -92,7 +94,7 @@ function slotOf(
 ): Instant | undefined {
   let from = target;
   while (from <= bound) {
-    const slot = mayLieAt(rule, from, last) ? from : rule.stretches.firstFrom(from, bound)?.begin;
+    const slot = mayLieAt(rule, from, last) ? from : rule.openings.firstFrom(from, bound)?.begin;
     if (slot === undefined) {
       return undefined;
     }
@@ -160,9 +162,9 @@ function limitBy(plan: WindowPlan, other: WindowRule, { last, step, limit }: Run
  * The other rule's interval is the shorter one. If it does not hold the instant that is its interval after
  * the last slot, it gives nothing before it next begins.
  */
-function limitByTarget({ times, stretches }: WindowRule, target: Instant, limit: Instant): Instant {
+function limitByTarget({ times, stretches, openings }: WindowRule, target: Instant, limit: Instant): Instant {
   if (times.kind !== 'point' && stretches.holding(target) !== undefined) {
     return Number.NEGATIVE_INFINITY;
   }
-  return stretches.firstFrom(target, limit)?.begin ?? limit;
+  return openings.firstFrom(target, limit)?.begin ?? limit;
 }

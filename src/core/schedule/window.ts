@@ -1,14 +1,15 @@
 import type { Instant } from '../instants.ts';
 import { zoneOf } from '../zone.ts';
 import type { Schedule, ScheduleContext } from './schedule.ts';
-import { wallClockOf } from './window-clock.ts';
-import { allowedDaysOf } from './window-days.ts';
+import { type WallClock, wallClockOf } from './window-clock.ts';
+import { type AllowedDays, allowedDaysOf, daysWithout, rememberingCalendar } from './window-days.ts';
 import { parseEntries } from './window-entry.ts';
-import { exclusionsOf } from './window-exclusions.ts';
+import { type Exclusions, exclusionsOf } from './window-exclusions.ts';
 import { closingOf, spreadOf } from './window-start.ts';
 import { stretchesOf } from './window-stretches.ts';
 import { textSaysNever } from './window-text.ts';
-import { HORIZON_MS, stepAfter, type WindowPlan } from './window-walk.ts';
+import type { TimeRange } from './window-times.ts';
+import { HORIZON_MS, stepAfter, type WindowPlan, type WindowRule } from './window-walk.ts';
 
 /** What a window schedule needs besides its text. */
 export type WindowContext = Pick<ScheduleContext, 'timezone' | 'hashSeed'>;
@@ -65,14 +66,28 @@ export function windowNever(text: string): boolean {
 
 function planOf(text: string, timezone: string): WindowPlan {
   const clock = wallClockOf(zoneOf(timezone));
+  const calendar = rememberingCalendar();
   const entries = parseEntries(text);
+  const exclusions = exclusionsOf(entries, { clock, calendar }, HORIZON_MS);
   const rules = entries
     .filter(({ excludes }) => !excludes)
     .flatMap(({ times, dayRule }) => {
-      const days = allowedDaysOf(dayRule);
-      return times.map((range) => ({ times: range, days, stretches: stretchesOf(range, days, clock) }));
+      const days = allowedDaysOf(dayRule, calendar);
+      return times.map((range) => ruleOf(range, days, { exclusions, clock }));
     });
-  return { rules, exclusions: exclusionsOf(entries, clock, HORIZON_MS), clock };
+  return { rules, exclusions, clock };
+}
+
+function ruleOf(
+  times: TimeRange,
+  days: AllowedDays,
+  { exclusions, clock }: { readonly exclusions: Exclusions; readonly clock: WallClock },
+): WindowRule {
+  const stretches = stretchesOf(times, days, clock);
+  const openings = exclusions.isEmpty
+    ? stretches
+    : stretchesOf(times, daysWithout(days, exclusions.coverOf(times)), clock);
+  return { times, days, stretches, openings };
 }
 
 function nextSlot(plan: WindowPlan, instant: Instant): Instant | undefined {

@@ -50,24 +50,20 @@ const REFUSED: ReadonlyArray<readonly [flags: string, fault: string]> = [
   // What one column cannot be.
   ['--every 5m --first-delay soon', `first_delay: ${duration('soon')}`],
   ['--every 5m --random-offset 5', `random_offset: ${duration('5')}`],
+  ['--every 5m --random-offset 2d', 'random_offset: expected a duration from 0s to 1d, got "2d"'],
+  ['--every 5m --first-delay -5m', 'first_delay: expected a duration from 0s to 3660d, got "-5m"'],
+  ['--manual --kill-grace 2h', 'kill_grace: expected a duration from 0s to 1h, got "2h"'],
+  ['--every 5m --start-deadline 0', 'start_deadline: expected a duration from 1s to 3660d, got "0"'],
   [
-    '--every 5m --random-offset 2d',
-    'random_offset: expected a whole number from 0 to 86400, got 172800 seconds ("2d")',
-  ],
-  [
-    '--every 5m --first-delay -5m',
-    'first_delay: expected a whole number from 0 to 316224000, got -300 seconds ("-5m")',
-  ],
-  ['--manual --kill-grace 2h', 'kill_grace: expected a whole number from 0 to 3600, got 7200 seconds ("2h")'],
-  [
-    '--every 5m --start-deadline 0',
-    'start_deadline: expected a whole number from 1 to 316224000, got 0 seconds ("0")',
+    '--every 5m --backoff every_run --max-period 0',
+    'max_period: expected a duration from 1s to 3660d, got "0"',
   ],
   ['--every 5m --catch-up all', 'catch_up: expected latest, each, skip, got "all"'],
   ['--every 5m --catch-up-max 0', 'catch_up_max: expected a whole number from 1 to 10000, got 0'],
   ['--every 5m --catch-up-max 1.5', 'catch_up_max: expected a whole number from 1 to 10000, got "1.5"'],
   ['--every 5m --retry-limit -1', 'retry_limit: expected a whole number from 0 to 1000, got -1'],
-  ['--every 5m --retry-on failed,oops', 'retry_on.1: expected failed, timed_out, lost, shutdown, got "oops"'],
+  ['--every 5m --retry-on none', 'retry_on: expected failed, timed_out, lost, shutdown, got "none"'],
+  ['--every 5m --retry-on failed,oops', 'retry_on: expected failed, timed_out, lost, shutdown, got "oops"'],
   ['--every 5m --backoff often', 'backoff: expected none, on_failure, every_run, got "often"'],
   ['--every 5m --overlap both', 'overlap: expected forbid, skip, allow, got "both"'],
   ['--every 5m --max-parallel many', 'max_parallel: expected a whole number from 1 to 1000, got "many"'],
@@ -75,37 +71,57 @@ const REFUSED: ReadonlyArray<readonly [flags: string, fault: string]> = [
     '--manual --deactivate-after soon',
     'deactivate_after: expected a number of failures, or that and a number of days, such as "5 failures" or "5 failures and 7 days", got "soon"',
   ],
+  [
+    '--manual --deactivate-after 99999999999_failures',
+    'deactivate_after: expected 1 to 1000000 failures and at most 3660 days, got "99999999999 failures"',
+  ],
   // What does not go with the kind of schedule.
   ...['--cron @daily', '--window @1d', '--ticks 3', '--once 2099-01-01', '--manual'].flatMap((schedule) => [
-    [`${schedule} --anchor start`, `anchor: ${onlyWith('every', schedule)}`] as const,
-    [`${schedule} --backoff on_failure`, `backoff: ${onlyWith('every', schedule)}`] as const,
+    [`${schedule} --anchor start`, `anchor: ${onlyWith('the kind every', schedule)}`] as const,
+    [`${schedule} --backoff on_failure`, `backoff: ${onlyWith('the kind every', schedule)}`] as const,
   ]),
   ...['--ticks 3', '--once 2099-01-01'].map(
     (schedule) =>
       [
         `${schedule} --run-immediately`,
-        `run_immediately: ${onlyWith('cron, every, window, manual', schedule)}`,
+        `run_immediately: ${onlyWith('the kinds cron, every, window and manual', schedule)}`,
       ] as const,
   ),
   ...['--ticks 3', '--once 2099-01-01', '--manual'].flatMap((schedule) => [
-    [`${schedule} --first-delay 5m`, `first_delay: ${onlyWith('cron, every, window', schedule)}`] as const,
+    [
+      `${schedule} --first-delay 5m`,
+      `first_delay: ${onlyWith('the kinds cron, every and window', schedule)}`,
+    ] as const,
     [
       `${schedule} --enabled-delay 5m`,
-      `enabled_delay: ${onlyWith('cron, every, window', schedule)}`,
+      `enabled_delay: ${onlyWith('the kinds cron, every and window', schedule)}`,
     ] as const,
-    [`${schedule} --catch-up each`, `catch_up: ${onlyWith('cron, every, window', schedule)}`] as const,
+    [
+      `${schedule} --catch-up each`,
+      `catch_up: ${onlyWith('the kinds cron, every and window', schedule)}`,
+    ] as const,
   ]),
   ...['--ticks 3', '--manual'].map(
     (schedule) =>
       [
         `${schedule} --random-offset 5m`,
-        `random_offset: ${onlyWith('cron, every, window, at', schedule)}`,
+        `random_offset: ${onlyWith('the kinds cron, every, window and at', schedule)}`,
       ] as const,
   ),
   [
     '--ticks 3 --start-deadline 5m',
-    `start_deadline: ${onlyWith('cron, every, window, at, manual', '--ticks 3')}`,
+    `start_deadline: ${onlyWith('the kinds cron, every, window, at and manual', '--ticks 3')}`,
   ],
+  // What would run once although its schedule says never.
+  ...(['run-immediately', 'first-delay 1h', 'enabled-delay 1h'] as const).flatMap((policy) => {
+    const field = policy.split(' ')[0]?.replace('-', '_');
+    const fault = (schedule: string) =>
+      `${field}: expected it with a schedule that runs, got ${schedule}, which is never`;
+    return [
+      [`--every -5m --${policy}`, fault('every "-5m"')] as const,
+      [`--window @0 --${policy}`, fault('window "@0"')] as const,
+    ];
+  }),
   // What does not go with another policy.
   ...['start', 'finish'].flatMap((anchor) => [
     [
@@ -124,13 +140,17 @@ const REFUSED: ReadonlyArray<readonly [flags: string, fault: string]> = [
   ['--every 5m --max-period 1h', 'max_period: expected it with a backoff only, got backoff none'],
   [
     '--every 5m --backoff on_failure --max-period 1m',
-    'max_period: expected at least the period (300 s), got 60 s',
+    'max_period: expected at least the period (5m), got 1m',
   ],
   [
     '--every 5m --run-immediately --first-delay 1m',
     'first_delay: expected either it or run_immediately, which is a delay of 0, got both',
   ],
-  ['--every 5m --retry-delay 2h', 'retry_max_delay: expected at least retry_delay (7200 s), got 3600 s'],
+  [
+    '--every 5m --random-offset 1h --start-deadline 90s',
+    'start_deadline: expected at least random_offset (1h), by which a slot may start later on purpose, got 1m30s',
+  ],
+  ['--every 5m --retry-delay 2h', 'retry_max_delay: expected at least retry_delay (2h), got 1h'],
   [
     '--every 5m --max-parallel 2',
     'max_parallel: expected 1 unless overlap is allow, got 2 with overlap forbid',
@@ -143,7 +163,7 @@ function duration(came: string): string {
 
 function onlyWith(kinds: string, flags: string): string {
   const kind = flags.startsWith('--once') ? 'at' : flags.replace(/^--(\w+).*/, '$1');
-  return `expected it with a schedule of kind ${kinds} only, got ${kind}`;
+  return `expected it with ${kinds} only, got ${kind}`;
 }
 
 function words(line: string): readonly string[] {
@@ -204,6 +224,32 @@ describe('add with a policy', () => {
     expect(world.sql("SELECT first_slot FROM periodic_task_state WHERE scope_key = 'alpha'")).toEqual([
       { first_slot: null },
     ]);
+  });
+
+  test.each([
+    [
+      ['add', 'job', ...COMMAND, '--every', '5m', '--every=6m'],
+      'add: --every: expected one, got "5m" and "6m"',
+    ],
+    [
+      ['add', 'job', ...COMMAND, '--manual', '--timeout', '1h', '--timeout', '1h'],
+      'add: --timeout: expected one, got "1h" and "1h"',
+    ],
+    [
+      ['set', 'job', '--retry-limit', '1', '--retry-limit', '2'],
+      'set: --retry-limit: expected one, got "1" and "2"',
+    ],
+    [
+      ['next', '--every', '5m', '--count', '1', '--count', '2'],
+      'next: --count: expected one, got "1" and "2"',
+    ],
+    [['simulate', '-n', 'alpha', '--node', 'beta'], 'simulate: --node: expected one, got "alpha" and "beta"'],
+  ])('a flag for one value that is given twice is refused: %j', async (line, fault) => {
+    expect(await openWorld().call(...line)).toEqual({
+      exitCode: 2,
+      out: '',
+      err: `periodic-cron: ${fault}\n`,
+    });
   });
 
   test('tells all that does not go together at once', async () => {

@@ -134,7 +134,7 @@ describe('add', () => {
     [['--manual'], 'module: expected --module ID ("periodic-cron modules" lists them), got none'],
     [
       [...COMMAND, '--manual', '--retry-delay', '2h'],
-      'retry_max_delay: expected at least retry_delay (7200 s), got 3600 s',
+      'retry_max_delay: expected at least retry_delay (2h), got 1h',
     ],
     [[...COMMAND, '--manual', '-n', ''], 'nodes.0: expected 1 to 255 characters, got none'],
   ])('refuses %j', async (flags, fault) => {

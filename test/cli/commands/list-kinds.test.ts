@@ -69,7 +69,7 @@ describe('list and show, of each kind of schedule,', () => {
     [['--window', '02:00-06:00@60'], 'window 02:00-06:00@60', '2026-11-21 02:00Z (in 1 h)'],
     [['--window', '@0'], 'window @0', 'never'],
     [['--once', '2099-01-01T08:00Z'], 'at 2099-01-01T08:00Z', /^2099-01-01 08:00Z \(in \d+ d\)$/],
-    [['--manual'], 'manual', 'never'],
+    [['--manual'], 'manual', 'by hand'],
     [['--cron', '@daily', '--inactive'], 'cron @daily', '-'],
   ])('say when %j comes next', async (flags, schedule, next) => {
     const world = await worldWith(flags);
@@ -182,14 +182,18 @@ describe('list and show, of how a task stands,', () => {
     );
   });
 
-  test('call a single slot terminated that failures have ended', async () => {
+  test.each([
+    ['done: its only slot has ended failed', 'done', 'done: its only slot has ended failed'],
+    ['its only slot was skipped', 'terminated', 'terminated: its only slot was skipped'],
+    ['1 failure', 'terminated', 'terminated: 1 failure'],
+  ])('with the reason "%s" call a single slot %s', async (reason, mark, standing) => {
     const world = await worldWith(['--ticks', '0']);
     setState(
       world,
-      "terminated_at = '2026-11-21T00:53:00.000Z', terminated_reason = '1 failure', earliest_start = NULL",
+      `terminated_at = '2026-11-21T00:53:00.000Z', terminated_reason = '${reason}', earliest_start = NULL`,
     );
-    expect((await listed(world)).next).toBe('terminated');
-    expect((await stateLine(world))['STANDING']).toBe('terminated: 1 failure');
+    expect((await listed(world)).next).toBe(mark);
+    expect((await stateLine(world))['STANDING']).toBe(standing);
   });
 
   test('mark as overdue what has been due for more than two ticks, but not while it runs', async () => {
@@ -204,6 +208,17 @@ describe('list and show, of how a task stands,', () => {
     );
     expect((await listed(world)).next).toBe('running');
     expect(await stateJson(world)).toMatchObject({ isDue: false, marks: ['running'], nextAt: null });
+  });
+
+  test('tell the attempt that goes before newer slots as the next start', async () => {
+    const retries = ['--retry-past-next', '--retry-limit', '2', '--retry-delay', '2m'];
+    const world = await worldWith(['--every', '3m', ...retries], 'tick_every: 1m\n');
+    setState(
+      world,
+      "handled_slot = '2026-11-21T00:50:00.000Z', attempt = 2, retry_at = '2026-11-21T00:57:11.000Z', last_status = 'failed', earliest_start = '2026-11-21T00:53:00.000Z'",
+    );
+    expect((await listed(world)).next).toBe('2026-11-21 00:57:11Z (in 2 min)');
+    expect(await stateJson(world)).toMatchObject({ marks: [], isDue: false, nextAt: '2026-11-21T00:57:11Z' });
   });
 
   test('tell the end of an exclusion as the next start', async () => {

@@ -93,7 +93,7 @@ describe('next, of a schedule that is typed,', () => {
     [
       '2027-10-31T02:30',
       '2027-10-31T00:30:00Z',
-      '2027-10-31 02:30 comes twice in Europe/Berlin, where the clocks go back: it runs in the first pass (an offset such as 2027-10-31T02:30+02:00 says which)',
+      '2027-10-31 02:30 comes twice in Europe/Berlin, where the clocks go back: it runs in the first pass (with an offset, 2027-10-31T02:30+01:00, it runs in the second)',
     ],
   ])('explains what a change of the clocks makes of %s', async (text, instant, remark) => {
     expect(await answered(openWorld(), '--once', text, '--timezone', 'Europe/Berlin')).toMatchObject({
@@ -129,6 +129,18 @@ describe('next, of a schedule that is typed,', () => {
     ]);
   });
 
+  test('counts all slots that the clock repeats, however many they are', async () => {
+    const line = '--window @1s --timezone Europe/Berlin --from 2027-10-01T00:00Z --count 1';
+    const { clockChanges } = await answered(openWorld(), ...line.split(' '));
+    expect(clockChanges[0]?.text).toContain(
+      '7200 slots in the repeated stretch, from 02:00 +02:00 to 02:59:59 +01:00',
+    );
+  });
+
+  test('says nothing of a spread where ~ does nothing', async () => {
+    expect((await answered(openWorld(), '--window', '~@10', '--count', '1')).remarks).toEqual([]);
+  });
+
   test('says that the spread of a window is that of no task', async () => {
     const { next, remarks } = await answered(openWorld(), '--window', '~02:00-06:00', '--count', '1');
     expect(remarks).toEqual([
@@ -138,7 +150,10 @@ describe('next, of a schedule that is typed,', () => {
   });
 
   test.each([
-    ['--window x', '--window: time ranges: expected a time from 00:00 to 23:59:59, got "x" (at character 1)'],
+    [
+      '--window x',
+      '--window: time ranges: expected "*", a time such as 09:00 or a range such as 09:00-17:00, with "~" before or "@10" after it, got "x" (at character 1)',
+    ],
     ['--ticks x', '--ticks: expected a number of ticks such as "3", or "3 repeat", got "x" (at character 1)'],
     [
       '--once x',
@@ -285,6 +300,21 @@ describe('next, of a task,', () => {
     expect(offsets.every((offset: number) => offset >= 0 && offset < 20)).toBe(true);
     expect(new Set(offsets).size).toBeGreaterThan(1);
     expect((await answered(world, 'job', '--count', '3')).next).toEqual(next);
+  });
+
+  test('begins with the attempt that goes before newer slots, and goes on with those', async () => {
+    const retries = ['--retry-past-next', '--retry-limit', '2', '--retry-delay', '2m'];
+    const world = await worldWith(['--every', '3m', ...retries]);
+    setState(
+      world,
+      "handled_slot = '2026-11-21T00:50:00.000Z', attempt = 2, retry_at = '2026-11-21T00:57:11.000Z', last_status = 'failed', earliest_start = '2026-11-21T00:53:00.000Z'",
+    );
+    expect((await answered(world, 'job', '--count', '4')).next).toEqual([
+      '2026-11-21T00:57:11Z',
+      '2026-11-21T00:58:00Z',
+      '2026-11-21T00:59:00Z',
+      '2026-11-21T01:02:00Z',
+    ]);
   });
 
   test('begins with the slot of a delay', async () => {

@@ -192,6 +192,16 @@ describe('postpone is refused', () => {
 
   test.each([
     [
+      'with a negative period',
+      ['--every', '-1h'],
+      'postpone: expected a task with a period, got "backup", whose schedule says never',
+    ],
+    [
+      'with an empty window',
+      ['--window', ''],
+      'postpone: expected a task with a period, got "backup", whose schedule says never',
+    ],
+    [
       'with one instant',
       ['--once', '2026-12-01T00:00Z'],
       'postpone: expected a task with a period, got "backup" of kind at: give it another instant with "periodic-cron set --once"',

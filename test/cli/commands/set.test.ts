@@ -88,7 +88,7 @@ describe('set', () => {
       exitCode: 2,
       out: '',
       err: `${[
-        'periodic-cron: task "prune_history": kill_grace: expected a whole number from 0 to 3600, got 7200 seconds ("2h")',
+        'periodic-cron: task "prune_history": kill_grace: expected a duration from 0s to 1h, got "2h"',
         'options.umask: expected an option to remove (command), got "umask"',
         'name: expected a new name, got that of a task that exists (use "set" to change it)',
         'schedule: expected a duration such as 90s, 15m, 1h30m or 2d (units s, m, h, d, w, each once), got "5x" (at character 1)',

@@ -245,11 +245,14 @@ describe('the nodes of a simulation', () => {
     expect(remarks).toEqual([]);
   });
 
-  test('may be one that nobody knows, which is said', async () => {
+  test('are none that nobody knows', async () => {
     const world = await worldWith(['--every', '1h']);
-    const { remarks, runs } = await simulated(world, '--every', '5m', '--node', 'alhpa');
-    expect(remarks).toEqual(['node "alhpa" has not ticked yet, and no task names it']);
-    expect(runs).toEqual([]);
+    const answer = await world.call('simulate', '--every', '5m', '--node', 'alhpa');
+    expect(answer).toEqual({
+      exitCode: 5,
+      out: '',
+      err: 'periodic-cron: node "alhpa" has not ticked yet, and no task names it (known: alpha)\n',
+    });
   });
 });
 

@@ -45,6 +45,8 @@ describe('the forms of an instant', () => {
 
   const form = 'expected an instant in ISO form such as 2026-11-21T09:30';
   const date = 'expected a date of the years 1970 to 9999 such as 2026-11-21';
+  const missing = 'expected a date that exists';
+  const years = 'expected an instant that lies in the years 1970 to 9999 in UTC too';
   test.each([
     ['', form, 1],
     ['now', form, 1],
@@ -61,13 +63,21 @@ describe('the forms of an instant', () => {
     ['2026-11-21T09:30+24:00', form, 17],
     ['2026-11-21T09:30+01:60', form, 17],
     ['2026-11-21T09:30 Europe/Berlin', form, 1],
-    ['2026-11-21T09:30[Europe/Berlin]', 'a zone is named by timezone', 1],
-    ['2026-02-29T09:30', `${date}, got "2026-02-29"`, 1],
-    ['  2026-13-01', `${date}, got "2026-13-01"`, 3],
+    ['2026-11-21T09:30[Europe/Berlin]', 'a zone goes into timezone, on the command line --timezone', 17],
+    [' 2026-11-21T09:30+01:00[Europe/Berlin]', 'a zone goes into timezone', 24],
+    ['2026-02-29T09:30', `${missing}, got "2026-02-29"`, 1],
+    ['  2026-13-01', `${missing}, got "2026-13-01"`, 3],
+    ['20270229T0930', `${missing}, got "20270229"`, 1],
+    ['2027-W53-1', `${missing}, got "2027-W53-1"`, 1],
+    ['2027-W10-8T09:30', `${missing}, got "2027-W10-8"`, 1],
+    ['2027-366', `${missing}, got "2027-366"`, 1],
+    ['1969-02-29', `${date}, got "1969-02-29"`, 1],
+    ['1970-W01-1', `${date}, got "1970-W01-1"`, 1],
     ['1969-12-31T23:59Z', `${date}, got "1969-12-31"`, 1],
     ['0026-11-21T09:30', date, 1],
-    ['9999-12-31T24:00', date, 1],
-    ['9999-12-31T23:59-00:01', date, 1],
+    ['9999-12-31T24:00', `${years}, got "9999-12-31T24:00"`, 1],
+    ['9999-12-31T23:59-00:01', `${years}, got "9999-12-31T23:59-00:01"`, 1],
+    [' 9999-12-31T23:59-10:00', `${years}, got "9999-12-31T23:59-10:00"`, 2],
     ['1795425000', date, 1],
   ])('%j is refused', (text, message, position) => {
     expect(() => parseAt(text)).toThrow(ScheduleError);
@@ -125,17 +135,18 @@ describe('a change of the clock', () => {
       '2026-03-29 02:30 does not exist in Europe/Berlin, where the clocks go forward: it runs at 2026-03-29 03:00, the first instant after the change',
     );
     expect(atClockNote('2026-10-25T02:30', 'Europe/Berlin')).toBe(
-      '2026-10-25 02:30 comes twice in Europe/Berlin, where the clocks go back: it runs in the first pass (an offset such as 2026-10-25T02:30+02:00 says which)',
+      '2026-10-25 02:30 comes twice in Europe/Berlin, where the clocks go back: it runs in the first pass (with an offset, 2026-10-25T02:30+01:00, it runs in the second)',
     );
-    expect(atClockNote('2026-11-01T01:30:05', 'America/New_York')).toContain('2026-11-01T01:30:05-04:00');
+    expect(atClockNote('2026-11-01T01:30:05', 'America/New_York')).toContain('2026-11-01T01:30:05-05:00');
     expect(atClockNote('2026-10-25T02:30+02:00', 'Europe/Berlin')).toBeUndefined();
     expect(atClockNote('2026-11-21T09:30', 'Europe/Berlin')).toBeUndefined();
   });
 
-  test('names an offset by which the text means the instant that it stands for', () => {
+  test('names the offset by which the text means the other pass', () => {
     const [suggested = ''] =
       /2026-04-05T[\d:+]+/.exec(atClockNote('2026-04-05T01:45', 'Australia/Lord_Howe') ?? '') ?? [];
-    expect(resolved(suggested, 'UTC')).toBe(resolved('2026-04-05T01:45', 'Australia/Lord_Howe'));
+    expect(resolved('2026-04-05T01:45', 'Australia/Lord_Howe')).toBe('2026-04-04T14:45:00Z');
+    expect(resolved(suggested, 'UTC')).toBe('2026-04-04T15:15:00Z');
   });
 });
 

@@ -58,6 +58,17 @@ describe('clockChangeNotes', () => {
     expect(found.map((note) => note.at)).toEqual([Date.parse('2026-10-25T01:00:00Z')]);
   });
 
+  test('say whether a slot lies in what the clock skips or repeats', () => {
+    const isAffected = (text: string) =>
+      clockChangeNotes(
+        text,
+        { timezone: 'Europe/Berlin', hashSeed: '1' },
+        Date.parse('2026-10-01T00:00:00Z'),
+      ).map((note) => note.isAffected);
+    expect(isAffected('30 2 * * *')).toEqual([true, true]);
+    expect(isAffected('30 2 * 10 *')).toEqual([true, false]);
+  });
+
   test.each([
     ['0 3 * * *', 'UTC'],
     ['0 3 * * *', 'Asia/Kolkata'],

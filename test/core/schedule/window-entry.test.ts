@@ -6,6 +6,8 @@ import { parseEntries } from '../../../src/core/schedule/window-entry.ts';
 const ALL_WEEKDAYS = [1, 2, 3, 4, 5, 6, 7];
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
+const ANY_TIME =
+  '"*", a time such as 09:00 or a range such as 09:00-17:00, with "~" before or "@10" after it';
 
 function timesOf(text: string) {
   return parseEntries(text).flatMap(({ times }) => times);
@@ -138,13 +140,14 @@ describe('a fault is named with its field, what was expected, what came and wher
     ['14-15', 1, 'got "14"'],
     ['09:00-', 7, 'got nothing'],
     ['23:00-23:59-01:00@61', 7, 'got "23:59-01:00"'],
-    [
-      '09:00,,10:00',
-      7,
-      'time ranges: expected "*", a time such as 09:00, or a range such as 09:00-17:00, got nothing',
-    ],
-    ['mon', 1, 'time ranges: expected a time from 00:00 to 23:59:59, got "mon"'],
-    ['! mon-fri', 3, 'got "mon"'],
+    ['09:00,,10:00', 7, `time ranges: expected ${ANY_TIME}, got nothing`],
+    ['mon', 1, `time ranges: expected ${ANY_TIME}, got "mon"`],
+    ['sunrise', 1, `time ranges: expected ${ANY_TIME}, got "sunrise"`],
+    ['1,,2', 1, `time ranges: expected ${ANY_TIME}, got "1"`],
+    ['!!09:00', 2, `time ranges: expected ${ANY_TIME}, got "!09:00"`],
+    ['{"a":1}', 1, `time ranges: expected ${ANY_TIME}, got`],
+    ['! mon-fri', 3, 'got "mon-fri"'],
+    ['10:00-9x:00', 7, 'time ranges: expected a time from 00:00 to 23:59:59, got "9x:00"'],
     [' !', 3, 'time ranges: expected time ranges after "!", got nothing'],
     ['*@', 3, 'minutes, or a duration such as 90s, 2h, 1h30m or 1w, after "@", got nothing'],
     ['@10y', 2, 'got "10y"'],
@@ -177,14 +180,26 @@ describe('a fault is named with its field, what was expected, what came and wher
     ['* * * %2+1+2', 8, 'got "2+1+2"'],
     ['* * * %', 8, 'got nothing'],
     ['* * * * *', 9, 'expected at most 4 fields (time ranges, days, weeks, months), got 5 (at character 9)'],
-    ['[', 1, 'expected a JSON list of strings such as ["@10", "! 02:00-03:00"], got "["'],
-    [' ["@10",]', 2, 'expected a JSON list of strings'],
-    ['["@10", 5]', 1, 'entry 2: expected a string, got "5"'],
-    ['[["@10"]]', 1, 'entry 1: expected a string, got "[\\"@10\\"]"'],
+    ['[', 2, 'expected a JSON list of strings such as ["@10", "! 02:00-03:00"], got the end of the text'],
+    [' ["@10",]', 9, 'expected a string for entry 2, got "]"'],
+    ['["09:00 mon" "10:00"]', 14, 'expected "," or "]" after entry 1, got "\\"10:00\\"]"'],
+    ['["09:00"', 9, 'expected "," or "]" after entry 1, got the end of the text'],
+    ['["09:00", "10:00', 11, 'expected a string for entry 2, got "\\"10:00"'],
+    ['["09:00"] mon', 11, 'expected nothing after the list, got "mon"'],
+    ['["@10", 5]', 9, 'entry 2: expected a string, got 5 (at character 9)'],
+    ['["@10",null]', 8, 'entry 2: expected a string, got null'],
+    ['[["@10"]]', 2, 'entry 1: expected a string, got a list'],
+    ['[ {"a": 1}]', 3, 'entry 1: expected a string, got an object'],
   ])('%s', (text, position, message) => {
     const fault = faultOf(text);
     expect(fault.message).toContain(message);
     expect(fault.position).toBe(position);
+  });
+
+  test('a long text is cut where it is quoted', () => {
+    for (const text of ['x'.repeat(5_000), `["${'x'.repeat(5_000)}"]`, `["@10" ${'x'.repeat(5_000)}`]) {
+      expect(faultOf(text).message.length).toBeLessThan(400);
+    }
   });
 
   test('in a list the entry is named too, and the position is one within it', () => {
@@ -194,5 +209,33 @@ describe('a fault is named with its field, what was expected, what came and wher
         'and a day of month only after ":", got "fry", within the entry (at character 7)',
       position: 7,
     });
+  });
+});
+
+describe('the size of a schedule has limits:', () => {
+  const listOf = (entry: string, count: number) => JSON.stringify(Array.from({ length: count }, () => entry));
+
+  test.each([
+    ['a list of 100 entries', listOf('09:00', 100)],
+    ['200 time ranges', `${'09:00,'.repeat(199)}09:00`],
+    ['200 time ranges of several entries', listOf('09:00,10:00', 100)],
+    ['10,000 characters', `@10${' '.repeat(9_997)}`],
+  ])('%s: taken', (_what, text) => {
+    expect(() => checkWindow(text)).not.toThrow();
+  });
+
+  test.each([
+    ['101 entries', listOf('09:00', 101), 'expected a list of at most 100 entries, got 101'],
+    ['201 ranges', `${'09:00,'.repeat(200)}09:00`, 'expected at most 200 time ranges in a schedule, got 201'],
+    [
+      '67 times 3 ranges',
+      listOf('9:0,10:0,11:0', 67),
+      'expected at most 200 time ranges in a schedule, got 201',
+    ],
+    ['a long text', `@10${' '.repeat(9_998)}`, 'expected at most 10000 characters, got 10001'],
+    ['a deep list', '['.repeat(5_000), 'entry 1: expected a string, got a list (at character 2)'],
+    ['a long and deep list', '['.repeat(50_000), 'expected at most 10000 characters, got 50000'],
+  ])('%s is refused', (_what, text, message) => {
+    expect(faultOf(text).message).toBe(message);
   });
 });

@@ -28,7 +28,7 @@ const entries = (excludes: boolean): fc.Arbitrary<ModelEntry> =>
 const lists = fc
   .tuple(
     fc.array(entries(false), { minLength: 1, maxLength: 3 }),
-    fc.array(entries(true), { minLength: 0, maxLength: 2 }),
+    fc.array(entries(true), { minLength: 0, maxLength: 4 }),
   )
   .map(([includes, excludes]) => [...excludes, ...includes]);
 

@@ -80,6 +80,17 @@ describe('a schedule that never matches', () => {
     expect(schedule.nextAfter(Date.parse('2035-01-01T00:00:00Z'))).toBe(Date.parse('2044-02-29T00:00:00Z'));
   });
 
+  test('on most days may still match on that of a clock change', () => {
+    // 02:00 to 03:00 is skipped: the first instant after it is 03:00, from which the second exclusion runs.
+    const covered = '["02:30", "! 02:00-02:59", "! 02:59-03:30"]';
+    const open = '["02:30", "! 02:00-02:59"]';
+    const after = Date.parse('2027-01-01T00:00:00Z');
+    const nextOf = (text: string) =>
+      parseWindow(text, { timezone: 'Europe/Berlin', hashSeed: '1' }).nextAfter(after);
+    expect(nextOf(open)).toBe(Date.parse('2027-03-28T01:00:00Z'));
+    expect(nextOf(covered)).toBeUndefined();
+  });
+
   test('does not slow down the others: a year of slots beside a time that is always excluded', () => {
     const schedule = parseWindow('["09:00", "! 08:00-10:00", "*@10"]', { timezone: 'UTC', hashSeed: '1' });
     expect(schedule.countIn?.(Date.parse('2025-01-01T00:00:00Z'), UP_TO, Number.POSITIVE_INFINITY)).toBe(
