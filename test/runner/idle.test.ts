@@ -59,3 +59,29 @@ test('a tick beside a run whose next slot is not due is idle until then', async 
   expect((await world.tick('12:08')).idleForSeconds).toBe(120);
   await end();
 });
+
+/** How many rows an idle tick at 12:03 changes, after another that took note of the tasks. */
+async function rowsOfIdleTick(tasks: Parameters<VirtualWorld['addTask']>[0][]): Promise<number> {
+  const world = await openVirtualWorld();
+  tasks.forEach(world.addTask);
+  await world.tick('12:02');
+  const changes = async () => {
+    const [row] = await world.runner.driver.all('SELECT total_changes() AS changes');
+    return Number(row?.['changes']);
+  };
+  const before = await changes();
+  const { runs } = await world.tick('12:03');
+  expect(runs).toEqual([]);
+  return (await changes()) - before;
+}
+
+test('an idle tick writes no more because tasks count ticks', async () => {
+  const columns = { schedule_kind: 'ticks', schedule: '50 repeat' };
+  const counting = Array.from({ length: 20 }, (_none, index) => ({
+    name: `task ${index}`,
+    columns: index % 2 === 0 ? columns : { ...columns, scope: 'one' },
+  }));
+  const without = await rowsOfIdleTick([{ name: 'hourly', columns: { schedule: '1h' } }]);
+  expect(without).toBeGreaterThan(0);
+  expect(await rowsOfIdleTick(counting)).toBe(without);
+});
