@@ -4,6 +4,7 @@ import { NotFoundError } from '../../core/errors.ts';
 import { toShortText } from '../../core/instants.ts';
 import { normalizeName } from '../../core/names.ts';
 import { ALL_NODES, nameOf } from '../../core/task.ts';
+import { isStateOf } from '../../runner/definition.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { type Postponed, postponeTask } from '../../runner/postpone.ts';
 import { findTask, type StoredTask } from '../../store/definitions.ts';
@@ -52,7 +53,9 @@ async function postponeStates(
   node: string | undefined,
 ): Promise<readonly Postponed[]> {
   const { config, store, clock } = session;
+  // A state of another scope, or of a node that is gone from the task, only remembers what was handled.
   const keys = stored.states
+    .filter((state) => isStateOf(stored.record.fields, state))
     .map(({ scopeKey }) => scopeKey)
     .filter((scopeKey) => node === undefined || [node, ALL_NODES].includes(scopeKey));
   if (keys.length === 0) {

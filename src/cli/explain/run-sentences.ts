@@ -122,7 +122,7 @@ export function startText({ startedAt, createdAt, trigger }: Run): string {
 
 function retrySentences(attempts: readonly Run[], { state, isActive }: StateFacts): readonly string[] {
   const last = attempts.at(-1);
-  if (last === undefined || last.status === 'cancelled') {
+  if (last === undefined || last.status === 'cancelled' || last.status === 'skipped') {
     return [];
   }
   if (last.reason === 'superseded') {

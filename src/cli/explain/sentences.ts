@@ -75,6 +75,10 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
       ];
     case 'excluded':
       return [`${slot} stayed due: the schedule excludes the time until ${instantText(verdict.until)}.`];
+    case 'left-behind':
+      return [
+        `${slot} was due, and no tick had taken it when the task began to count anew: since then its slots count from ${instantText(verdict.countedFrom)} on.`,
+      ];
     case 'history-deleted':
       return [`${slot} was handled, but the ledger does not hold it any more: old history is deleted.`];
     case 'still-running':
@@ -207,7 +211,7 @@ function comingSentences({ kind }: Verdict, facts: StateFacts): readonly string[
 }
 
 /** What becomes of a slot that is due now. */
-function dueNow(kind: Verdict['kind'], { decision }: StateFacts): readonly string[] {
+function dueNow(kind: Verdict['kind'], { decision, slot }: StateFacts): readonly string[] {
   switch (kind) {
     case 'still-running':
       return [
@@ -220,7 +224,7 @@ function dueNow(kind: Verdict['kind'], { decision }: StateFacts): readonly strin
     case 'tick-not-ended':
     case 'unexplained':
       return [
-        decision?.kind === 'skip'
+        decision?.kind === 'skip' && decision.slots.slot === slot
           ? `The next tick skips it: ${skipText(decision)}.`
           : 'The slot is still due: the next tick looks at it again.',
       ];

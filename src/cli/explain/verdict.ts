@@ -21,6 +21,8 @@ export type Verdict =
   /** Its spread or the random offset lets the slot start after the instant. */
   | { readonly kind: 'starts-later'; readonly slot: Instant; readonly startsAt: Instant }
   | { readonly kind: 'excluded'; readonly slot: Instant; readonly until: Instant }
+  /** No tick had taken the slot when the task began to count anew. */
+  | { readonly kind: 'left-behind'; readonly slot: Instant; readonly countedFrom: Instant }
   /** The slot was handled, but what became of it was deleted with old history. */
   | { readonly kind: 'history-deleted'; readonly slot: Instant }
   | { readonly kind: 'still-running'; readonly slot: Instant; readonly runs: readonly [Run, ...Run[]] }
@@ -92,21 +94,27 @@ function judgeHandledAhead({ now, state, resets }: StateFacts): Verdict | undefi
   if (reset !== undefined) {
     return { kind: 'handled-ahead', ...reset };
   }
-  const until =
-    state === undefined ? now : Math.max(state.handledSlot ?? state.countedFrom, state.countedFrom);
+  // A first or an enabled delay lets the state count from later on purpose.
+  const isDelayed = state !== undefined && state.firstSlot === state.countedFrom;
+  const countedFrom = state === undefined || isDelayed ? now : state.countedFrom;
+  const until = Math.max(state?.handledSlot ?? countedFrom, countedFrom);
   return until > now ? { kind: 'handled-ahead', until, reset: undefined } : undefined;
 }
 
-function judgeSlot({ slot, countedFrom, state }: StateFacts): Verdict | undefined {
+function judgeSlot({ slot, countedFrom, state, attempts }: StateFacts): Verdict | undefined {
   if (slot === undefined) {
     return { kind: 'no-slot' };
   }
   if (slot <= countedFrom && slot !== state?.firstSlot) {
     return { kind: 'counted-later', slot };
   }
-  return state !== undefined && state.handledSlot !== null && state.handledSlot >= slot
-    ? { kind: 'history-deleted', slot }
-    : undefined;
+  if (state === undefined || state.handledSlot === null || state.handledSlot < slot) {
+    return undefined;
+  }
+  // Old history goes first: where something older is kept, nothing of the slot was deleted.
+  return attempts.length > 0 && state.countedFrom >= slot
+    ? { kind: 'left-behind', slot, countedFrom: state.countedFrom }
+    : { kind: 'history-deleted', slot };
 }
 
 /** The slot was due: what kept the ticks up to the instant from taking it. */

@@ -672,3 +672,39 @@ describe('explain', () => {
     expect((await explained(world))[4]).toContain('failed: red \\x1b[31malert.');
   });
 });
+
+describe('explain, of what keeps a slot from coming,', () => {
+  test('takes a first delay for no wrong clock', async () => {
+    const world = await openBackup();
+    setState(world, {
+      counted_from: '2026-11-21T01:30:00.000Z',
+      first_slot: '2026-11-21T01:30:00.000Z',
+      earliest_start: '2026-11-21T01:30:00.000Z',
+    });
+    const lines = (await explained(world)).join('\n');
+    expect(lines).not.toContain('the clock was wrong');
+    expect(lines).toContain('The next slot is 2026-11-21 01:30:00Z.');
+  });
+
+  test('names the slots that a task left behind when it began to count anew', async () => {
+    const world = await openBackup();
+    insertRun(world, 'backup', { slot_first: '2026-11-21T00:10:00.000Z', slot: '2026-11-21T00:10:00.000Z' });
+    insertRun(world, 'backup', { slot_first: '2026-11-21T00:50:00.000Z', slot: '2026-11-21T00:50:00.000Z' });
+    setState(world, { handled_slot: '2026-11-21T00:50:00.000Z', counted_from: '2026-11-21T00:45:00.000Z' });
+    expect((await explained(world, '--at', '2026-11-21T00:35Z')).slice(3)).toMatchObject([
+      '  The slot 2026-11-21 00:30:00Z was due, and no tick had taken it when the task began to count anew: since then its slots count from 2026-11-21 00:45:00Z on.',
+      expect.stringContaining('The slot handled before that is 2026-11-21 00:10:00Z.'),
+      expect.any(String),
+    ]);
+  });
+
+  test('invents no other attempt of slots that were skipped by postponing', async () => {
+    const world = await openBackup();
+    insertRun(world, 'backup', {
+      ...{ slot_first: '2026-11-21T00:50:00.000Z', slot: '2026-11-21T00:50:00.000Z' },
+      ...{ status: 'skipped', reason: 'postponed', message: 'postponed: the period counts anew' },
+    });
+    setState(world, { handled_slot: '2026-11-21T00:50:00.000Z' });
+    expect((await explained(world)).join('\n')).not.toContain('Another attempt');
+  });
+});

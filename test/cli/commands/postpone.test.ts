@@ -45,6 +45,17 @@ describe('postpone', () => {
     ]);
   });
 
+  test('leaves a state alone that a change of scope or of the nodes has left behind', async () => {
+    const world = await worldWithTask();
+    await world.call('set', 'backup', '--scope', 'one');
+    await world.call('set', 'backup', '--scope', 'each', '-n', 'alpha', '-n', 'beta');
+    await world.call('set', 'backup', '-n', 'alpha');
+    world.count('backup', '2026-11-21T00:00:00.000Z');
+    const { exitCode, out, err } = await world.call('postpone', 'backup', '--json');
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
+    expect(JSON.parse(out).postponed).toMatchObject([{ scope: 'alpha' }]);
+  });
+
   test.each([
     [['--every', '10m', '--anchor', 'start'], '2026-11-21 01:05Z (in 9 min)'],
     [['--every', '10m', '--anchor', 'finish'], '2026-11-21 01:05Z (in 9 min)'],
