@@ -1,12 +1,11 @@
 import type { Decision } from './due.ts';
+import { afterSuccess, endPolicyOf } from './run-end.ts';
 import type { TickTime } from './slots.ts';
 import type { TaskState } from './state.ts';
 import type { Task } from './task.ts';
 import type { Timetable } from './timetable.ts';
 import {
-  afterSuccess,
   claimSlots,
-  endPolicyOf,
   failurePolicyOf,
   giveUp,
   RESTING,

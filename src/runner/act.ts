@@ -1,19 +1,12 @@
 import type { Decision } from '../core/due.ts';
 import type { Instant } from '../core/instants.ts';
 import { joinMessages } from '../core/outcome.ts';
+import { endPolicyOf } from '../core/run-end.ts';
 import { nextSlotOf, type SlotRange, type TickTime } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
 import type { Timetable } from '../core/timetable.ts';
-import {
-  claimSlots,
-  endPolicyOf,
-  failurePolicyOf,
-  giveUp,
-  RESTING,
-  settle,
-  takeRetry,
-} from '../core/transitions.ts';
+import { claimSlots, failurePolicyOf, giveUp, RESTING, settle, takeRetry } from '../core/transitions.ts';
 import { giveUpState, settleState } from '../store/move-state.ts';
 import type { Run } from '../store/rows.ts';
 import { findRun } from '../store/task-runs.ts';

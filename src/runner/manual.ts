@@ -1,8 +1,8 @@
 import { DefinitionError, NotFoundError, PeriodicCronError } from '../core/errors.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { NO_FOLLOW_UP } from '../core/run-end.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, nameOf, runsOn, type Task, type TaskRecord } from '../core/task.ts';
-import { NO_FOLLOW_UP } from '../core/transitions.ts';
 import { addNodeFor } from '../store/nodes.ts';
 import { type Candidate, loadCandidate } from '../store/tick-statements.ts';
 import { checkWholly, isStateOf } from './definition.ts';

@@ -12,7 +12,6 @@ import {
   loadCandidate,
   nextEarliestStart,
   UNASSIGNED,
-  waitsForTicks,
 } from '../store/tick-statements.ts';
 import { tickNumbers } from '../store/ticks.ts';
 import { type Definition, definitionOf, isStateOf } from './definition.ts';
@@ -48,14 +47,12 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
   const later = await nextEarliestStart(runner.driver, runner.node.name, tickAt);
   const next = nextAts.reduce(earliestOf, later);
   const idleForSeconds = next === null ? null : Math.max(0, Math.ceil((next - at) / 1_000));
-  const { driver, node } = runner;
   return {
-    node: node.name,
+    node: runner.node.name,
     tickAt,
     runs,
     notRun,
     idleForSeconds,
-    waitsForTicks: await waitsForTicks(driver, node.name),
   };
 }
 

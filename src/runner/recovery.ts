@@ -1,8 +1,8 @@
 import { toShortText } from '../core/instants.ts';
 import { messageOfEnd } from '../core/outcome.ts';
+import { type EndPolicy, endPolicyOf, NO_FOLLOW_UP } from '../core/run-end.ts';
 import { checkTask } from '../core/task-schema.ts';
 import { timetableOf } from '../core/timetable.ts';
-import { type EndPolicy, endPolicyOf, NO_FOLLOW_UP } from '../core/transitions.ts';
 import { endLeftovers, type Leftovers } from '../execute/process-tree.ts';
 import { isSameProcess, type ProcessIdentity } from '../execute/processes.ts';
 import { finishRun, type RunEnd } from '../store/finish.ts';

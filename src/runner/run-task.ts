@@ -2,10 +2,11 @@ import { messageOf } from '../core/errors.ts';
 import type { Instant } from '../core/instants.ts';
 import type { JsonObject } from '../core/json.ts';
 import { messageOfEnd, type Outcome } from '../core/outcome.ts';
+import type { EndPolicy } from '../core/run-end.ts';
 import type { SlotRange } from '../core/slots.ts';
 import type { RunTrigger, TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
-import type { EndPolicy, StatePatch } from '../core/transitions.ts';
+import type { StatePatch } from '../core/transitions.ts';
 import { type ExecutionResult, execute } from '../execute/execute.ts';
 import { type ClaimResult, claimRun } from '../store/claim.ts';
 import {

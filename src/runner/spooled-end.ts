@@ -2,9 +2,9 @@ import { parseDeactivateAfter } from '../core/deactivation.ts';
 import { MAX_DURATION_S } from '../core/durations.ts';
 import { isJsonObject } from '../core/json.ts';
 import type { PeriodPolicy } from '../core/period.ts';
+import type { EndPolicy } from '../core/run-end.ts';
 import { RUN_STATUSES } from '../core/state.ts';
 import { ANCHORS, BACKOFFS, RETRY_CAUSES } from '../core/task.ts';
-import type { EndPolicy } from '../core/transitions.ts';
 import type { RunEnd } from '../store/finish.ts';
 
 /** A result that the database did not take. */

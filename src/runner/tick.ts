@@ -7,7 +7,6 @@ import {
   listLiveRuns,
   loadCandidate,
   nextEarliestStart,
-  waitsForTicks,
 } from '../store/tick-statements.ts';
 import { beginTick, endTick } from '../store/ticks.ts';
 import { processAgeMs, tickMinute } from './clock.ts';
@@ -26,8 +25,6 @@ export type TickReport = {
   readonly notRun: readonly NotRun[];
   /** Seconds until the next task of the node becomes due; null if none waits. */
   readonly idleForSeconds: number | null;
-  /** A task of the node counts ticks: no instant says when it becomes due. */
-  readonly waitsForTicks: boolean;
 };
 
 /** The clock may be moved back by this much without a word: time daemons do it. */
@@ -53,7 +50,6 @@ export async function runTick(runner: Runner, options: TickOptions): Promise<Tic
     runs: [...mended, ...pass.runs],
     notRun: pass.notRun,
     idleForSeconds: await idleSeconds(runner, tick, pass),
-    waitsForTicks: await waitsForTicks(runner.driver, runner.node.name),
   };
   // A database that did not take a result is not waited for once more.
   if (!report.runs.some(({ spooled }) => spooled)) {

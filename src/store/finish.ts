@@ -1,15 +1,10 @@
 import { floorToMinute, type Instant, toText } from '../core/instants.ts';
 import type { JsonValue } from '../core/json.ts';
 import { joinMessages } from '../core/outcome.ts';
+import { type AfterRun, afterRun, type EndPolicy, withoutLost } from '../core/run-end.ts';
 import { parseEvery } from '../core/schedule/every.ts';
 import type { RunStatus, TaskState } from '../core/state.ts';
-import {
-  type AfterRun,
-  afterRun,
-  type EndPolicy,
-  type StatePatch,
-  withoutLost,
-} from '../core/transitions.ts';
+import type { StatePatch } from '../core/transitions.ts';
 import type { Driver, Row, SqlValue, Statements } from './driver.ts';
 import { moveState } from './move-state.ts';
 import { numberOrNull, RUN_COLUMNS, type Run, runOf, stateOf } from './rows.ts';
@@ -311,8 +306,13 @@ function whatLostChanges(before: TaskState): StatePatch {
   const { retryAt, earliestStart, failures, firstFailureAt } = before;
   const { currentPeriodSeconds, terminatedAt, terminatedReason } = before;
   return {
-    ...{ retryAt, earliestStart, failures, firstFailureAt },
-    ...{ currentPeriodSeconds, terminatedAt, terminatedReason },
+    retryAt,
+    earliestStart,
+    failures,
+    firstFailureAt,
+    currentPeriodSeconds,
+    terminatedAt,
+    terminatedReason,
   };
 }
 

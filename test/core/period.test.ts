@@ -11,9 +11,10 @@ import {
   slotsOfPeriod,
   takenPeriod,
 } from '../../src/core/period.ts';
+import { afterRun, endPolicyOf } from '../../src/core/run-end.ts';
 import { slotsAfter } from '../../src/core/schedule/next-slot.ts';
 import type { TaskState } from '../../src/core/state.ts';
-import { afterRun, claimSlots, endPolicyOf, failurePolicyOf } from '../../src/core/transitions.ts';
+import { claimSlots, failurePolicyOf } from '../../src/core/transitions.ts';
 import { at, stateWith, taskWith, timetableWith } from '../support/builders.ts';
 
 const FIVE_MINUTES: PeriodPolicy = {

@@ -1,17 +1,20 @@
 import { describe, expect, test } from 'vitest';
-import { NO_TICK } from '../../src/core/slots.ts';
-import type { TaskState } from '../../src/core/state.ts';
-import type { Task } from '../../src/core/task.ts';
 import {
   type AfterRun,
   afterRun,
   afterSuccess,
-  claimSlots,
   type EndedRun,
   endPolicyOf,
+  NO_FOLLOW_UP,
+  withoutLost,
+} from '../../src/core/run-end.ts';
+import { NO_TICK } from '../../src/core/slots.ts';
+import type { TaskState } from '../../src/core/state.ts';
+import type { Task } from '../../src/core/task.ts';
+import {
+  claimSlots,
   failurePolicyOf,
   giveUp,
-  NO_FOLLOW_UP,
   postponed,
   RESTING,
   type StatePatch,
@@ -19,7 +22,6 @@ import {
   skipDue,
   type Taking,
   takeRetry,
-  withoutLost,
 } from '../../src/core/transitions.ts';
 import { at, stateWith, taskWith, timetableWith } from '../support/builders.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { EndPolicy } from '../../src/core/transitions.ts';
+import type { EndPolicy } from '../../src/core/run-end.ts';
 import { readSpooledEnd, type SpooledEnd } from '../../src/runner/spooled-end.ts';
 import type { RunEnd } from '../../src/store/finish.ts';
 import { at } from '../support/builders.ts';

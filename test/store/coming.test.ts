@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EndPolicy } from '../../src/core/transitions.ts';
+import type { EndPolicy } from '../../src/core/run-end.ts';
 import { type Coming, finishRun, type RunEnd, type RunKey, recordLateEnd } from '../../src/store/finish.ts';
 import { at } from '../support/builders.ts';
 import { openStoredState } from '../support/stored-state.ts';

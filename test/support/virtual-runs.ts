@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { type EndPolicy, NO_FOLLOW_UP } from '../../src/core/run-end.ts';
 import type { SlotRange } from '../../src/core/slots.ts';
 import type { TaskState } from '../../src/core/state.ts';
-import { type EndPolicy, NO_FOLLOW_UP } from '../../src/core/transitions.ts';
 import { claimRun, type NewRun } from '../../src/store/claim.ts';
 import type { Driver } from '../../src/store/driver.ts';
 import type { RunEnd } from '../../src/store/finish.ts';

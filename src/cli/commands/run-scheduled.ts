@@ -2,7 +2,8 @@ import { formatDuration } from '../../core/durations.ts';
 import { stableHash } from '../../core/hash.ts';
 import { type Instant, toShortText } from '../../core/instants.ts';
 import type { NotRun, Runner, RunnerEvent, RunReport } from '../../runner/runner.ts';
-import { exitCodeOf, runTick, type TickReport } from '../../runner/tick.ts';
+import { exitCodeOf, runTick, type TickOptions, type TickReport } from '../../runner/tick.ts';
+import { waitsForTicks } from '../../store/tick-statements.ts';
 import type { RunScheduledFlags } from '../arguments.ts';
 import type { Context } from '../context.ts';
 import { withEndSignals } from '../end-signals.ts';
@@ -46,7 +47,11 @@ async function splay(
 }
 
 /** What a tick did; a dry run also accounts for the slots that are due. */
-type Told = TickReport & { readonly slots?: readonly SlotAccount[] };
+type Told = TickReport & {
+  readonly slots?: readonly SlotAccount[];
+  /** A task of the node counts ticks: no instant says when it becomes due. Asked for only where it is told. */
+  readonly waitsForTicks?: boolean;
+};
 
 function tick(flags: RunScheduledFlags, context: Context, cancel: AbortSignal): Promise<Told> {
   const session = { node: flags.node, readOnly: flags.dryRun, quiet: flags.cron };
@@ -59,13 +64,22 @@ function tick(flags: RunScheduledFlags, context: Context, cancel: AbortSignal): 
         tell(event, flags, context.output);
       },
     });
-    if (flags.dryRun) {
-      return dryRun(context, opened, { runner, at: flags.at ?? runner.clock() });
-    }
-    const noStartAfter =
-      flags.limitSeconds === undefined ? undefined : runner.clock() + flags.limitSeconds * 1_000;
-    return runTick(runner, { parallel: flags.parallel, failFast: flags.failFast, noStartAfter });
+    const report = flags.dryRun
+      ? await dryRun(context, opened, { runner, at: flags.at ?? runner.clock() })
+      : await runTick(runner, passOptions(flags, runner));
+    const isTold = !context.output.isJson && (!flags.cron || flags.dryRun);
+    return isTold
+      ? { ...report, waitsForTicks: await waitsForTicks(runner.driver, runner.node.name) }
+      : report;
   });
+}
+
+function passOptions(
+  { parallel, failFast, limitSeconds }: RunScheduledFlags,
+  { clock }: Runner,
+): TickOptions {
+  const noStartAfter = limitSeconds === undefined ? undefined : clock() + limitSeconds * 1_000;
+  return { parallel, failFast, noStartAfter };
 }
 
 async function dryRun(
@@ -127,7 +141,7 @@ function tellPreview(report: TickReport, output: Output): void {
   }
 }
 
-function comesNext({ idleForSeconds, waitsForTicks, node }: TickReport): string {
+function comesNext({ idleForSeconds, waitsForTicks = false, node }: Told): string {
   const place = `node ${JSON.stringify(node)}`;
   if (idleForSeconds === null) {
     return waitsForTicks ? `tasks of ${place} wait for its ticks` : `nothing waits on ${place}`;

@@ -1,10 +1,10 @@
 import { localTimezone } from '../../config/local-zone.ts';
 import { faultText, NotFoundError } from '../../core/errors.ts';
 import { floorToMinute, type Instant, SECOND_MS } from '../../core/instants.ts';
+import { afterSuccess, endPolicyOf } from '../../core/run-end.ts';
 import { newState, type TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, type Task } from '../../core/task.ts';
 import { timetableOf } from '../../core/timetable.ts';
-import { afterSuccess, endPolicyOf } from '../../core/transitions.ts';
 import type { Registry } from '../../modules/registry.ts';
 import { checkWholly, isStateOf } from '../../runner/definition.ts';
 import { openRegistry } from '../../runner/open-runner.ts';

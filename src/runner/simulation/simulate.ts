@@ -1,9 +1,10 @@
 import { patchOf } from '../../core/advance.ts';
 import { type DecidedDefinition, type Decision, decide } from '../../core/due.ts';
 import { floorToMinute, type Instant, SECOND_MS } from '../../core/instants.ts';
+import { afterSuccess, endPolicyOf } from '../../core/run-end.ts';
 import { nextSlotOf, type TickTime, tickNumber } from '../../core/slots.ts';
 import { newState, type TaskState } from '../../core/state.ts';
-import { afterSuccess, endPolicyOf, type StatePatch } from '../../core/transitions.ts';
+import type { StatePatch } from '../../core/transitions.ts';
 import type { SimulatedState, Simulation, SimulationPlan } from './plan.ts';
 import { createTally, type Tally } from './tally.ts';
 
@@ -183,8 +184,13 @@ function act(
     const { slots, reason } = decision;
     move(subject, { lastStatus: 'skipped' });
     tally.skip({
-      ...{ task: task.name, node, at: now, reason },
-      ...{ firstSlotAt: slots.first, slotAt: slots.slot, count: slots.count },
+      task: task.name,
+      node,
+      at: now,
+      firstSlotAt: slots.first,
+      slotAt: slots.slot,
+      count: slots.count,
+      reason,
     });
   }
   if (decision.kind === 'run' || decision.kind === 'retry') {

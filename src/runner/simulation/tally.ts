@@ -109,8 +109,11 @@ function resultOf({ tasks, nodes, runs, skips }: Counts, ends: Parameters<Tally[
     }
   }
   return {
-    ...{ runs: runs.rows, skips: skips.rows, isCut: runs.isCut() || skips.isCut() },
-    ...{ tasks: [...tasks.values()], nodes: [...nodes.values()] },
+    runs: runs.rows,
+    skips: skips.rows,
+    isCut: runs.isCut() || skips.isCut(),
+    tasks: [...tasks.values()],
+    nodes: [...nodes.values()],
   };
 }
 

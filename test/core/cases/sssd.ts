@@ -1,8 +1,9 @@
 import { expect } from 'vitest';
+import { afterRun, NO_FOLLOW_UP } from '../../../src/core/run-end.ts';
 import { parseEvery } from '../../../src/core/schedule/every.ts';
 import type { Task } from '../../../src/core/task.ts';
 import { checkDefinition } from '../../../src/core/task-schema.ts';
-import { afterRun, failurePolicyOf, NO_FOLLOW_UP, skipDue } from '../../../src/core/transitions.ts';
+import { failurePolicyOf, skipDue } from '../../../src/core/transitions.ts';
 import { stateWith, taskWith, timetableWith } from '../../support/builders.ts';
 import {
   type ApiCase,

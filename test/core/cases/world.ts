@@ -2,17 +2,10 @@ import { patchOf } from '../../../src/core/advance.ts';
 import { type Decision, decide } from '../../../src/core/due.ts';
 import { type Instant, MINUTE_MS, SECOND_MS } from '../../../src/core/instants.ts';
 import { currentPeriod } from '../../../src/core/period.ts';
+import { afterRun, type EndedRun, endPolicyOf } from '../../../src/core/run-end.ts';
 import { newState, type TaskState } from '../../../src/core/state.ts';
 import type { Task } from '../../../src/core/task.ts';
-import {
-  afterRun,
-  type EndedRun,
-  endPolicyOf,
-  postponed,
-  RESTING,
-  type StatePatch,
-  settle,
-} from '../../../src/core/transitions.ts';
+import { postponed, RESTING, type StatePatch, settle } from '../../../src/core/transitions.ts';
 import { at, taskWith, timetableWith } from '../../support/builders.ts';
 
 /**
