@@ -1,5 +1,12 @@
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { rolldown } from 'rolldown';
+
+/**
+ * `node build.config.js` builds what is shipped. With `--failpoints FOLDER` it builds the program for the tests that kill
+ * it between two writes, into that folder.
+ */
+const { values: wanted } = parseArgs({ options: { failpoints: { type: 'string' } } });
 
 /** @param {string} path */
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -26,12 +33,13 @@ const bundle = await rolldown({
     child: here('./src/execute/child-entry.ts'),
   },
   platform: 'node',
-  external: ['better-sqlite3', 'knex', 'pino', '@swc/wasm-typescript'],
+  plugins: wanted.failpoints === undefined ? [withoutFailpoints()] : [],
+  external: ['better-sqlite3', 'knex', 'mysql2', 'pg', 'pino', '@swc/wasm-typescript'],
   // The package's entry for Node is CommonJS, which a bundle of modules can only wrap; this one is the same as modules.
   resolve: { alias: { yaml: here('./node_modules/yaml/browser/dist/index.js') } },
 });
 await bundle.write({
-  dir: here('./dist'),
+  dir: wanted.failpoints ?? here('./dist'),
   cleanDir: true,
   format: 'esm',
   chunkFileNames: 'chunks/[name]-[hash].js',
@@ -58,4 +66,20 @@ function filesOf({ entries, files }, context) {
     }
   }
   return files;
+}
+
+/**
+ * Takes the calls of failpoints out of the sources, so that nothing is left of them: a call whose function is empty would
+ * go as well, but the function would stay.
+ *
+ * @returns {import('rolldown').Plugin}
+ */
+function withoutFailpoints() {
+  return {
+    name: 'without-failpoints',
+    transform: {
+      filter: { code: /\bfailpoint\('/ },
+      handler: (code) => code.replaceAll(/^ *failpoint\('[^']*'\);$/gm, ''),
+    },
+  };
 }

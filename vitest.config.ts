@@ -1,10 +1,26 @@
 import { defineConfig } from 'vitest/config';
+import { findUnreachable, SERVER_ENGINES } from './test/support/servers.ts';
+
+const unreachable = await findUnreachable();
+
+/** The tests of what differs from engine to engine, once more for each server that can be reached. */
+const onServers = SERVER_ENGINES.filter((engine) => unreachable[engine] === undefined).map((engine) => ({
+  extends: true as const,
+  test: {
+    name: engine,
+    include: ['test/store/**/*.test.ts', 'test/runner/**/*.test.ts'],
+    // These are about files of SQLite.
+    exclude: ['test/store/sqlite*.test.ts'],
+    env: { TEST_PERIODIC_CRON_ENGINE: engine },
+    testTimeout: 30_000,
+  },
+}));
 
 export default defineConfig({
   test: {
     pool: 'forks',
     maxWorkers: 2,
-    globalSetup: 'test/support/build-program.ts',
+    globalSetup: ['test/support/build-program.ts', 'test/support/check-engines.ts'],
     projects: [
       {
         extends: true,
@@ -15,6 +31,7 @@ export default defineConfig({
           testTimeout: 30_000,
         },
       },
+      ...onServers,
       {
         extends: true,
         test: {

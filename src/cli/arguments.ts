@@ -20,6 +20,8 @@ export type RunScheduledFlags = {
   readonly failFast: boolean;
   readonly limitSeconds: number | undefined;
   readonly splaySeconds: number | undefined;
+  /** Take the node's name from another machine. */
+  readonly takeover: boolean;
   readonly node: string | undefined;
 };
 
@@ -137,6 +139,7 @@ function runScheduledFlags(given: Given): RunScheduledFlags {
     failFast: given.has('failFast'),
     limitSeconds: valueGiven(given, 'limit', durationValue),
     splaySeconds: valueGiven(given, 'splay', durationValue),
+    takeover: given.has('takeover'),
     node: given.get('node'),
   };
 }

@@ -54,6 +54,6 @@ function moduleFaults({ module, options = {} }: Fields, registry: Registry): Pro
 
 /** The fault of a name that another task has; told beside all others, and fenced again when the task is written. */
 export async function faultsOfName({ store }: Session, name: unknown): Promise<readonly Fault[]> {
-  const taken = typeof name === 'string' && (await listTasks(store.path, [name])).length > 0;
+  const taken = typeof name === 'string' && (await listTasks(store.database, [name])).length > 0;
   return taken ? [NAME_TAKEN] : [];
 }

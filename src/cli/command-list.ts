@@ -101,6 +101,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/output.ts'),
   },
   {
+    name: 'status',
+    summary: 'say how nodes, ticks, clocks and live runs stand',
+    load: () => import('./commands/status.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'check configuration, database, definitions and the crontab',
     load: () => import('./commands/doctor.ts'),
@@ -109,6 +114,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'modules',
     summary: 'list the task modules and their options',
     load: () => import('./commands/modules.ts'),
+  },
+  {
+    name: 'node',
+    summary: 'list the nodes; drain, resume or forget one',
+    load: () => import('./commands/node.ts'),
+  },
+  {
+    name: 'maintenance',
+    summary: 'let no node start anything for a while',
+    load: () => import('./commands/maintenance.ts'),
   },
   {
     name: 'migrate',

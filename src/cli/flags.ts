@@ -44,6 +44,10 @@ export const RUN_SCHEDULED_FLAGS = {
     value: 'D',
     description: 'first wait a part of this duration, stable for the node (default: do not wait)',
   },
+  takeover: {
+    long: '--takeover',
+    description: 'take the name of the node from another machine, which is gone',
+  },
   node: { long: '--node', short: '-n', value: 'NAME', description: 'act as this node' },
 } as const satisfies Record<string, Flag>;
 

@@ -40,8 +40,8 @@ export async function allowPast(
   if (instant === undefined || instant > now) {
     return stored;
   }
-  await letPastRun(store.path, id, instant);
-  return findTask(store.path, nameOf(stored.record));
+  await letPastRun(store.database, id, instant);
+  return findTask(store.database, nameOf(stored.record));
 }
 
 /** Undefined for another kind, and where text or zone are at fault: the check of the definition tells that. */

@@ -84,6 +84,9 @@ async function addCommand(
 
 /** Of two values for a flag that takes one, nobody knows which was meant. */
 function takeValuesOnce(command: Command): void {
+  for (const inner of command.commands) {
+    takeValuesOnce(inner);
+  }
   for (const option of command.options) {
     if (option.required && option.parseArg === undefined && option.defaultValue === undefined) {
       option.argParser((value: string, before: string | undefined) => {

@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts';
 import { type Clock, startClock } from '../runner/clock.ts';
 import { openRunner } from '../runner/open-runner.ts';
 import type { Runner } from '../runner/runner.ts';
-import { type OpenedStore, openStore } from '../store/open.ts';
+import { type OpenedStore, openStore, readDatabaseClock } from '../store/open.ts';
 import type { Context } from './context.ts';
 import { programVersion } from './version.ts';
 
@@ -12,6 +12,8 @@ export type Session = {
   readonly store: OpenedStore;
   /** The database's clock; a SQLite database has the machine's. */
   readonly clock: Clock;
+  /** How far the machine's clock is ahead of that one, in milliseconds; undefined where they are one. */
+  readonly clockOffsetMs: number | undefined;
 };
 
 export type SessionOptions = {
@@ -36,7 +38,8 @@ export async function withSession<T>(
 ): Promise<T> {
   const config = await context.loadConfig({ node: options.node });
   const readOnly = options.readOnly === true;
-  const store = await openStore(config.database.path, {
+  const store = await openStore(config.database, {
+    node: config.node,
     create: !readOnly,
     createFolder: config.database.origin === 'default',
     readOnly,
@@ -48,22 +51,35 @@ export async function withSession<T>(
     },
   });
   try {
-    return await work({ config, store, clock: startClock(context.io.now()) });
+    return await work({ config, store, ...(await readClock(store, context)) });
   } finally {
     await store.driver.close();
   }
 }
 
+/** A shared database tells the time to all; a file has that of its machine. */
+export async function readClock(
+  { driver }: Pick<OpenedStore, 'driver'>,
+  { io }: Pick<Context, 'io'>,
+): Promise<Pick<Session, 'clock' | 'clockOffsetMs'>> {
+  if (driver.engine === 'sqlite') {
+    return { clock: startClock(io.now()), clockOffsetMs: undefined };
+  }
+  const databaseNow = await readDatabaseClock(driver);
+  return { clock: startClock(databaseNow), clockOffsetMs: io.now() - databaseNow };
+}
+
 /** The runner of a session. `cancel` is aborted when the process is told to end. */
 export function runnerOf(
   { io }: Context,
-  { config, store, clock }: Session,
+  { config, store, clock, clockOffsetMs }: Session,
   { cancel, onEvent }: Pick<Runner, 'cancel' | 'onEvent'>,
 ): Runner {
   return openRunner({
     config,
     store,
     clock,
+    clockOffsetMs,
     cancel,
     onEvent,
     env: io.env,

@@ -51,7 +51,7 @@ export async function slotAccounts(
   const { runs, notRun } = report;
   const names = [...new Set([...runs, ...notRun].map(({ task }) => task))];
   const registry = (await openRegistry(config, context.io.cwd)).readOnly();
-  const tasks = names.length === 0 ? [] : await listTasks(store.path, names);
+  const tasks = names.length === 0 ? [] : await listTasks(store.database, names);
   const views = await viewTasks(context, session, tasks, { registry, node: config.node });
   const tick = await accountedTick(session, at);
   return views.flatMap(({ task, states }) =>

@@ -24,7 +24,7 @@ export function switchTask(context: Context, name: string, active: boolean): Pro
     const actor = actorName(context.io.uid);
     let isChanged = false;
     let passed: readonly PassedSlots[] = [];
-    const stored = await changeTask(session.store.path, name, actor, async (before) => {
+    const stored = await changeTask(session.store.database, name, actor, async (before) => {
       const { fields } = before.record;
       isChanged = fields.active !== active;
       passed = [];

@@ -11,7 +11,10 @@ export type Config = Settings & {
   readonly file: string | undefined;
 };
 
-export type DatabaseLocation = {
+/** A file of this machine, or a server that many nodes share. */
+export type DatabaseLocation = SqliteLocation | ServerLocation;
+
+export type SqliteLocation = {
   readonly engine: 'sqlite';
   /** `sqlite:` and the absolute path. */
   readonly url: string;
@@ -20,6 +23,52 @@ export type DatabaseLocation = {
   /** Where the URL came from, in words for people: `flag --database`, a variable, a file, or `default`. */
   readonly origin: string;
 };
+
+export type ServerLocation = {
+  readonly engine: 'postgres' | 'mariadb';
+  /** The URL as people may see it: without a password. */
+  readonly url: string;
+  /** One server, or several of which the first writable one is used. */
+  readonly hosts: readonly ServerHost[];
+  readonly database: string;
+  /** Undefined leaves it to the driver, which takes that of the system's user. */
+  readonly user: string | undefined;
+  /** Undefined leaves it to the driver: `PGPASSWORD`, `PGPASSFILE`, `~/.pgpass`; for MariaDB none. */
+  readonly password: PasswordSource | undefined;
+  readonly tls: TlsSettings;
+  readonly connectTimeoutMs: number;
+  readonly origin: string;
+};
+
+/** A TCP address, or the path of a socket (for PostgreSQL the folder in which it lies). */
+export type ServerHost =
+  | { readonly host: string; readonly port: number }
+  | { readonly socket: string; readonly port: number };
+
+/** A password is kept where it was found, and read when a connection is made: it may change in between. */
+export type PasswordSource =
+  | { readonly kind: 'literal'; readonly text: string }
+  /** `env:NAME` or `file:/absolute/path`. */
+  | { readonly kind: 'reference'; readonly reference: string };
+
+/**
+ * `off`: never encrypted. `require`: encrypted, without a look at the certificate. `verify-ca`: the certificate is one of
+ * the authority's. `verify-full`: and it is that of the host.
+ */
+export type TlsMode = 'off' | 'require' | 'verify-ca' | 'verify-full';
+
+export type TlsSettings = {
+  readonly mode: TlsMode;
+  /** Absolute paths of PEM files. */
+  readonly ca: string | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+};
+
+/** What people call the database: the path of its file, or its URL without a password. */
+export function databaseName(location: DatabaseLocation): string {
+  return location.engine === 'sqlite' ? location.path : location.url;
+}
 
 /** The settings that only a configuration file can change. */
 export type Settings = {

@@ -16,10 +16,19 @@ type Entry = {
 const ENTRIES = {
   database: {
     comment: [
-      'The database file. A relative path counts from the folder of this file.',
-      'Without it: periodic-cron.sqlite in the state directory.',
+      'The database: a server that many nodes share, or sqlite:PATH, a file for this machine alone (a relative',
+      'path counts from the folder of this file). MariaDB: mariadb://cron@db/cron?ssl-mode=VERIFY_IDENTITY',
+      'Without it: the file periodic-cron.sqlite in the state directory.',
     ],
-    value: 'sqlite:/var/lib/periodic-cron/periodic-cron.sqlite',
+    value: 'postgres://cron@db1.example,db2.example/cron?sslmode=verify-full',
+    isDefault: false,
+  },
+  database_password: {
+    comment: [
+      'Where the password for a server is read: env:NAME (a variable) or file:PATH (a relative path counts from',
+      'the folder of this file). Only beside the URL of a server, and only if that holds no password.',
+    ],
+    value: 'file:/etc/periodic-cron/database-password',
     isDefault: false,
   },
   node: {
@@ -29,7 +38,8 @@ const ENTRIES = {
   },
   state_directory: {
     comment: [
-      'Folder for what a node keeps beside the database. Without it: the folder of the database file.',
+      'Folder for what a node keeps beside the database. Without it: the folder of the database file; with a',
+      'server /var/lib/periodic-cron for root, else periodic-cron in the state folder of the user.',
       'A relative path counts from the folder of this file.',
     ],
     value: '/var/lib/periodic-cron',

@@ -4,7 +4,8 @@ import { type Fault, ScheduleError } from '../core/errors.ts';
 import { faultOfName, normalizeName } from '../core/names.ts';
 import { parseByteSize } from './byte-size.ts';
 import { LOG_LEVELS } from './config.ts';
-import { parseDatabaseUrl } from './database-url.ts';
+import { faultOfPasswordReference } from './database-password.ts';
+import { parseDatabaseUrl, URL_FORMS } from './database-url.ts';
 import { didYouMean } from './near-miss.ts';
 
 const OUTPUT_LIMIT_BYTES = { min: 1_024, max: 64 * 1_024 * 1_024 };
@@ -15,6 +16,7 @@ const text = (what: string) => z.string(expected(what)).check(z.trim(), z.minLen
 export const configFileSchema = z.strictObject(
   {
     database: z.optional(read(databaseUrl)),
+    database_password: z.optional(read(passwordReference)),
     node: z.optional(read(nodeName)),
     state_directory: z.optional(text('a path')),
     tick_every: z.optional(read((value) => seconds(value, { min: 1 }))),
@@ -112,16 +114,23 @@ function shown(value: unknown): string {
   if (typeof value === 'object') {
     return Array.isArray(value) ? 'a list' : 'keys with values';
   }
-  return JSON.stringify(value) ?? String(value);
+  // A URL in a wrong place may hold a password all the same.
+  const isUrl = typeof value === 'string' && /:\/\/|@/.test(value);
+  return isUrl ? 'a URL' : (JSON.stringify(value) ?? String(value));
 }
 
 // The path is resolved later, from the folder of the file; here only the form of the URL matters.
 function databaseUrl(value: unknown): Reading<string> {
   if (typeof value !== 'string') {
-    return { expected: 'sqlite:PATH' };
+    return { expected: URL_FORMS };
   }
   const url = parseDatabaseUrl(value, '/');
   return url.kind === 'fault' ? { fault: url.message } : { value };
+}
+
+function passwordReference(value: unknown): Reading<string> {
+  const fault = faultOfPasswordReference(value);
+  return fault === undefined ? { value: String(value) } : { fault };
 }
 
 function nodeName(value: unknown): Reading<string> {

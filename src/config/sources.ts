@@ -9,9 +9,11 @@ import {
   type LogSettings,
   type Settings,
 } from './config.ts';
+import { passwordOf } from './database-password.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { parseDocument } from './document.ts';
 import type { ConfigFile } from './schema.ts';
+import type { ServerUrl } from './server-url.ts';
 
 const LOCAL_NAMES = ['periodic-cron.yaml', 'periodic-cron.json'] as const;
 const SYSTEM_FILE = '/etc/periodic-cron/config.yaml';
@@ -44,16 +46,14 @@ export type ConfigInput = {
 export async function loadConfig(input: ConfigInput): Promise<Config> {
   const source = findFile(input);
   const file: LoadedFile = source === undefined ? NO_FILE : await readFile(source);
-  const stateDirectory = file.values.state_directory;
   const database = databaseOf(input, file);
   const settings = settingsOf(file);
-  refuseUsedFile(settings.log, { [database.path]: 'the database', [file.path]: 'this file itself' }, file);
+  refuseUsedFile(settings.log, { ...usesOf(database), [file.path]: 'this file itself' }, file);
   return {
     ...settings,
     ...nodeOf(input, file),
     database,
-    stateDirectory:
-      stateDirectory === undefined ? dirname(database.path) : resolve(file.folder, stateDirectory),
+    stateDirectory: stateDirectoryOf(input, file, database),
     file: source?.path,
   };
 }
@@ -150,6 +150,19 @@ function refuseUsedFile(
   }
 }
 
+/** Files that belong to the database, and what they are to it. */
+function usesOf(database: DatabaseLocation): Readonly<Record<string, string>> {
+  if (database.engine === 'sqlite') {
+    return { [database.path]: 'the database' };
+  }
+  const { tls, password } = database;
+  const reference = password?.kind === 'reference' ? password.reference : '';
+  const files = [tls.ca, tls.cert, tls.key, /^file:(.*)$/s.exec(reference)?.[1]].flatMap(
+    (path) => path ?? [],
+  );
+  return Object.fromEntries(files.map((path) => [path, 'a file of the connection to the database']));
+}
+
 function settingsOf({ folder, values }: LoadedFile): Settings {
   const { modules, log } = values;
   return {
@@ -189,21 +202,72 @@ function databaseOf(input: ConfigInput, file: LoadedFile): DatabaseLocation {
   if (named === undefined) {
     return defaultDatabase(input, file);
   }
-  const url = parseDatabaseUrl(named.value, named.origin === file.path ? file.folder : input.cwd);
+  const { origin, value } = named;
+  const isOfFile = origin === file.path;
+  const url = parseDatabaseUrl(value, isOfFile ? file.folder : input.cwd);
   if (url.kind === 'fault') {
-    throw new ConfigError(`${named.origin}: ${url.message}`);
+    throw new ConfigError(`${origin}: ${url.message}`);
   }
-  return sqliteAt(url.path, named.origin);
+  if (isOfFile) {
+    refuseNeedlessPassword(file, url);
+  }
+  return url.kind === 'sqlite' ? sqliteAt(url.path, origin) : serverAt(url.server, origin, { input, file });
 }
 
-function defaultDatabase(input: ConfigInput, { path, folder, values }: LoadedFile): DatabaseLocation {
+function defaultDatabase(input: ConfigInput, file: LoadedFile): DatabaseLocation {
+  const { path, folder, values } = file;
+  refuseNeedlessPassword(file, { kind: 'sqlite' });
   return values.state_directory === undefined
     ? sqliteAt(join(defaultStateDirectory(input), DATABASE_NAME), 'default')
     : sqliteAt(resolve(folder, values.state_directory, DATABASE_NAME), path);
 }
 
+/** For the database that the file itself leads to: the key also serves the URL of a flag or variable. */
+function refuseNeedlessPassword(
+  { path, values }: LoadedFile,
+  url: { readonly kind: 'sqlite' } | { readonly kind: 'server'; readonly server: ServerUrl },
+): void {
+  if (values.database_password === undefined) {
+    return;
+  }
+  if (url.kind === 'sqlite') {
+    throw new ConfigError(
+      `${path}: database_password: expected the URL of a server in the key database, got a file of SQLite, which has no password`,
+    );
+  }
+  if (url.server.password !== undefined) {
+    throw new ConfigError(
+      `${path}: database_password: expected the only password, got another one in the URL of the key database; remove one`,
+    );
+  }
+}
+
 function sqliteAt(path: string, origin: string): DatabaseLocation {
   return { engine: 'sqlite', url: `sqlite:${path}`, path, origin };
+}
+
+function serverAt(
+  server: ServerUrl,
+  origin: string,
+  { input, file }: { readonly input: ConfigInput; readonly file: LoadedFile },
+): DatabaseLocation {
+  const reference = file.values.database_password;
+  return {
+    ...server,
+    password: passwordOf(server, { env: input.env, reference, folder: file.folder }),
+    origin,
+  };
+}
+
+function stateDirectoryOf(
+  input: ConfigInput,
+  { folder, values }: LoadedFile,
+  database: DatabaseLocation,
+): string {
+  if (values.state_directory !== undefined) {
+    return resolve(folder, values.state_directory);
+  }
+  return database.engine === 'sqlite' ? dirname(database.path) : defaultStateDirectory(input);
 }
 
 function defaultStateDirectory({ uid, env }: ConfigInput): string {
@@ -218,7 +282,7 @@ function defaultStateDirectory({ uid, env }: ConfigInput): string {
   const home = env['HOME'];
   if (home === undefined || !isAbsolute(home)) {
     throw new ConfigError(
-      'expected the home directory in HOME, to keep the database there, got none; name a database with --database or PERIODIC_CRON_DATABASE_URL',
+      'expected the home directory in HOME, to keep the state of this node there, got none; name a folder with the key state_directory of a configuration file, or a database file with --database or PERIODIC_CRON_DATABASE_URL',
     );
   }
   return join(home, '.local', 'state', 'periodic-cron');

@@ -40,6 +40,7 @@ export function patchOf(
     case 'excluded':
     case 'still-running':
     case 'handled-in-future':
+    case 'held':
       return settle(state, timetable);
     case 'inactive':
     case 'terminated':

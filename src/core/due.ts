@@ -2,17 +2,10 @@ import { catchUp } from './catch-up.ts';
 import type { Fault } from './errors.ts';
 import { floorToMinute, type Instant } from './instants.ts';
 import { countingBase } from './period.ts';
-import {
-  dueSlots,
-  dueTickOf,
-  earliestOf,
-  nextSlotOf,
-  type SlotRange,
-  type TickTime,
-  tickNumber,
-} from './slots.ts';
+import { dueSlots, dueTickOf, earliestOf, nextSlotOf, type SlotRange, type TickTime } from './slots.ts';
 import type { TaskState } from './state.ts';
 import type { Task } from './task.ts';
+import { tickNumber } from './tick-time.ts';
 import type { Timetable } from './timetable.ts';
 import { whyGivenUpWith } from './transitions.ts';
 
@@ -39,6 +32,8 @@ export type Decision =
   | { readonly kind: 'invalid'; readonly faults: readonly Fault[] }
   | { readonly kind: 'inactive' }
   | { readonly kind: 'terminated'; readonly reason: string | null }
+  /** The node was drained, or there is maintenance: what is due stays so. */
+  | { readonly kind: 'held'; readonly reason: string }
   | { readonly kind: 'handled-in-future'; readonly until: Instant }
   | { readonly kind: 'still-running'; readonly slots: SlotRange | undefined }
   /** `ticksLeft`: how many ticks from this one its tick is away, where ticks are counted instead of time. */
@@ -85,6 +80,9 @@ export function decide(input: DueInput): Decision {
   }
   if (state.terminatedAt !== null) {
     return { kind: 'terminated', reason: state.terminatedReason };
+  }
+  if (input.hold !== undefined) {
+    return { kind: 'held', reason: input.hold };
   }
   const { handledSlot } = state;
   // The second of several ticks in one minute has its slot some milliseconds into that minute.

@@ -1,4 +1,5 @@
 import type { JsonValue } from './json.ts';
+import { LEASE_LOST } from './lease.ts';
 
 /** How an attempt to run a task ended. `reason` and `message` are for people; `kind` is what the runner acts on. */
 export type Outcome = Succeeded | Failed | TimedOut | Stopped | Cancelled;
@@ -50,6 +51,8 @@ export function messageOfCancel(reason: string): string {
       return 'by the operator';
     case 'postponed':
       return 'the task was postponed';
+    case LEASE_LOST:
+      return 'its lease could not be renewed in time, so that another node may have taken over';
     default:
       return reason;
   }

@@ -3,7 +3,7 @@ import { countingBase } from './period.ts';
 import { countSlots, newestSlotIn } from './schedule/next-slot.ts';
 import type { Schedule } from './schedule/schedule.ts';
 import type { TaskState } from './state.ts';
-import { ALL_NODES } from './task.ts';
+import { tickNumber } from './tick-time.ts';
 import { earliestStartOf, maxDelayMs, type Timetable } from './timetable.ts';
 
 /** Slots that one decision handles together: the oldest, the newest, and how many (exact up to 10,000). */
@@ -12,8 +12,13 @@ export type SlotRange = { readonly first: Instant; readonly slot: Instant; reado
 /** A tick among those of its node, and among those of all nodes together. */
 export type TickNumbers = { readonly own: number; readonly all: number };
 
-/** The instant of a tick, and its numbers. */
-export type TickTime = { readonly tickAt: Instant; readonly ticks: TickNumbers };
+/** A tick, as far as decisions go. */
+export type TickTime = {
+  readonly tickAt: Instant;
+  readonly ticks: TickNumbers;
+  /** Why the node starts nothing new, in words; absent when it does. */
+  readonly hold?: string | undefined;
+};
 
 /** Slots of a state that are due in the tick, newest included, or undefined if none is. */
 export function dueSlots(timetable: Timetable, state: TaskState, tick: TickTime): SlotRange | undefined {
@@ -107,11 +112,6 @@ export const NO_TICK = Number.MAX_SAFE_INTEGER;
 /** The number of the tick at which a state that counts ticks is due; null for any other, and for one that has fired. */
 export function dueTickOf({ ticks }: Timetable, { countedTick }: TaskState): number | null {
   return ticks === null || countedTick === NO_TICK ? null : countedTick + ticks.gap;
-}
-
-/** The number of the tick as the state counts: those of its node, or of all nodes together. */
-export function tickNumber({ scopeKey }: TaskState, { ticks }: TickTime): number {
-  return scopeKey === ALL_NODES ? ticks.all : ticks.own;
 }
 
 /** Several ticks may fall into one minute, and slots strictly grow: then the next one is a millisecond later. */

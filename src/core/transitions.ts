@@ -9,10 +9,10 @@ import {
   type SlotRange,
   type TickNumbers,
   tickCountedAfter,
-  tickNumber,
 } from './slots.ts';
 import type { RunStatus, TaskState } from './state.ts';
 import type { Task, TaskDefinition } from './task.ts';
+import { tickNumber } from './tick-time.ts';
 import type { Timetable } from './timetable.ts';
 
 /** What a transition changes in a state. The epoch is not among it: the store raises it with every transition. */

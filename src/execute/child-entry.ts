@@ -1,9 +1,10 @@
 import { Socket } from 'node:net';
 import { isMainThread, workerData } from 'node:worker_threads';
 import { faultText } from '../core/errors.ts';
-import type { TaskModule } from '../modules/module.ts';
+import type { TaskContext, TaskModule } from '../modules/module.ts';
 import { checkOptions, describeOptions, parseOptions } from '../modules/options.ts';
 import { CHANNEL_DESCRIPTOR, type ChildReply, type ChildRequest, onLines } from './child-messages.ts';
+import { askOver, type Questions } from './child-questions.ts';
 import { loadModules } from './load-modules.ts';
 import { endOf, messageOfThrown, settle } from './module-outcome.ts';
 import { readRunnerWatch, startRunnerWatch, watchRunner } from './runner-watch.ts';
@@ -27,13 +28,20 @@ if (isMainThread) {
 function serveRunner(channel: Socket): void {
   const answer = answerOnce(channel);
   channel.on('error', () => process.exit(1));
+  const questions = askOver(channel, { hold: () => channel.ref(), release: () => channel.unref() });
+  let isAsked = false;
   onLines(channel, (line) => {
+    if (isAsked) {
+      questions.take(line);
+      return;
+    }
+    isAsked = true;
     // The runner is gone: nobody wants the result, and the next tick ends what else is left.
     channel.once('close', () => process.exit(1));
     // From here on only the module keeps this process alive, so that one which waits for nothing is noticed.
     channel.unref();
     answerOnDeath(answer);
-    void serve(JSON.parse(line), answer);
+    void serve(JSON.parse(line), answer, questions);
   });
 }
 
@@ -60,19 +68,21 @@ function answerOnDeath(answer: Answer): void {
   process.on('beforeExit', () => answer({ kind: 'fault', message: NEVER_SETTLED }));
 }
 
-async function serve(request: ChildRequest, answer: Answer): Promise<void> {
+async function serve(request: ChildRequest, answer: Answer, questions: Questions): Promise<void> {
   const signal = abortOnSigterm();
   try {
     if (request.kind !== 'run') {
       startRunnerWatch(request.runnerPid);
     }
-    answer(await replyTo(request, signal));
+    answer(await replyTo(request, { signal, stillMine: questions.stillMine }));
   } catch (thrown) {
     answer({ kind: 'fault', message: messageOfThrown(thrown) });
   }
 }
 
-async function replyTo(request: ChildRequest, signal: AbortSignal): Promise<ChildReply> {
+type Surroundings = Pick<TaskContext, 'signal' | 'stillMine'>;
+
+async function replyTo(request: ChildRequest, surroundings: Surroundings): Promise<ChildReply> {
   const file = await loadModules(request.file);
   if (file.kind === 'fault') {
     return file;
@@ -89,14 +99,14 @@ async function replyTo(request: ChildRequest, signal: AbortSignal): Promise<Chil
   }
   return request.kind === 'check'
     ? { kind: 'checked', faults: await checkOptions(module.options, request.options) }
-    : run(module, request, signal);
+    : run(module, request, surroundings);
 }
 
 async function describeModule({ id, description, options }: TaskModule) {
   return { id, description, options: await describeOptions(options) };
 }
 
-async function run(module: TaskModule, request: RunRequest, signal: AbortSignal): Promise<ChildReply> {
+async function run(module: TaskModule, request: RunRequest, surroundings: Surroundings): Promise<ChildReply> {
   const parsed = await parseOptions(module.options, request.options);
   if (parsed.kind === 'invalid') {
     return { kind: 'fault', message: faultText(parsed.faults) };
@@ -104,7 +114,7 @@ async function run(module: TaskModule, request: RunRequest, signal: AbortSignal)
   const { context, newState } = createContext({
     run: request.run,
     state: request.state,
-    signal,
+    ...surroundings,
     print: (text) => process.stdout.write(text),
   });
   const outcome = await settle(async () => {

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { childEntryPath } from './child-entry-path.ts';
 import { type ChildReply, type ChildRequest, onLines, readReply } from './child-messages.ts';
+import { answerQuestion } from './child-questions.ts';
 import { environmentOfRun } from './environment.ts';
 import type { RunFacts } from './execution.ts';
 import { type Limits, withResolve } from './interruption.ts';
@@ -12,6 +13,8 @@ export type ChildTask = {
   readonly run: RunFacts;
   readonly limits: Limits;
   readonly capture: OutputCapture;
+  /** Answers what the module asks; absent where nothing runs that could ask. */
+  readonly stillMine?: () => Promise<boolean>;
 };
 
 export type ChildEnd = {
@@ -21,11 +24,14 @@ export type ChildEnd = {
 };
 
 /** Has a child process of Node do what the request says. Never rejects. */
-export async function askChild({ request, run, limits, capture }: ChildTask): Promise<ChildEnd> {
+export async function askChild({ request, run, limits, capture, stillMine }: ChildTask): Promise<ChildEnd> {
   const { promise: done, resolve: setDone } = withResolve<void>();
   let reply: ChildReply | undefined;
   const open = (channel: Duplex): void => {
     onLines(channel, (line) => {
+      if (stillMine !== undefined && answerQuestion(line, channel, stillMine)) {
+        return;
+      }
       const read = readReply(line);
       if (read !== undefined && reply === undefined) {
         reply = read;

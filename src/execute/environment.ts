@@ -4,20 +4,20 @@ import type { RunFacts } from './execution.ts';
 /** Every process of a run carries the run's id under this name: it is how they are found again. */
 export const RUN_ID_VARIABLE = 'PERIODIC_CRON_RUN_ID';
 
-// It may hold the password of the database, which is no business of a task.
-const WITHHELD = 'PERIODIC_CRON_DATABASE_URL';
+// They may hold the password of the database, which is no business of a task.
+const WITHHELD = ['PERIODIC_CRON_DATABASE_URL', 'PERIODIC_CRON_DATABASE_PASSWORD'];
 
 /**
- * The environment of a run's process: what the runner inherited, without its secret, with `added`, and with
+ * The environment of a run's process: what the runner inherited, without its secrets, with `added`, and with
  * `PERIODIC_CRON_RUN_ID`, `_TASK` (its name), `_NODE`, `_SLOT` (UTC, empty for a run by hand), `_ATTEMPT` and `_EPOCH`.
  */
 export function environmentOfRun(
   run: RunFacts,
   added: Readonly<Record<string, string>>,
 ): Readonly<Record<string, string | undefined>> {
-  const { [WITHHELD]: _, ...inherited } = process.env;
   return {
-    ...inherited,
+    ...process.env,
+    ...Object.fromEntries(WITHHELD.map((name) => [name, undefined])),
     ...added,
     [RUN_ID_VARIABLE]: run.runId,
     PERIODIC_CRON_TASK: run.task.name,

@@ -21,6 +21,8 @@ export type ExecutionRequest = {
   readonly outputLimitBytes: number;
   /** Called with the output as it comes, as the process wrote it: see `harmless` before showing it on a terminal. */
   readonly onOutput?: (text: string) => void;
+  /** Asks the database whether the run is still this runner's. False where that cannot be known. */
+  readonly stillMine: () => Promise<boolean>;
   /** Handed to shipped modules only. */
   readonly services: ShippedServices;
 };

@@ -13,10 +13,10 @@ export async function runInChild(
   request: ExecutionRequest,
   capture: OutputCapture,
 ): Promise<ModuleEnd> {
-  const { options, run, state } = request;
+  const { options, run, state, stillMine } = request;
   const asked = { kind: 'run', file, id, options, run } as const;
   const childRequest: ChildRequest = state === undefined ? asked : { ...asked, state };
-  return endOfRun(await askChild({ request: childRequest, run, limits: request, capture }));
+  return endOfRun(await askChild({ request: childRequest, run, limits: request, capture, stillMine }));
 }
 
 function endOfRun({ end, reply }: ChildEnd): ModuleEnd {

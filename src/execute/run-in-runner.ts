@@ -26,6 +26,7 @@ export async function runInRunner(
     run: request.run,
     state: request.state,
     signal: aborter.signal,
+    stillMine: request.stillMine,
     print: (text) => capture.write(Buffer.from(text)),
   });
   const watch = watchLimits(request);

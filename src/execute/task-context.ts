@@ -8,6 +8,7 @@ export type ContextParts = {
   readonly run: RunFacts;
   readonly state: JsonValue | undefined;
   readonly signal: AbortSignal;
+  readonly stillMine: () => Promise<boolean>;
   /** Takes whole lines. */
   readonly print: (text: string) => void;
 };
@@ -19,7 +20,7 @@ export type ContextWithState = {
 };
 
 /** Builds what a module is given for one run. */
-export function createContext({ run, state, signal, print }: ContextParts): ContextWithState {
+export function createContext({ run, state, signal, stillMine, print }: ContextParts): ContextWithState {
   let current = state;
   let changed: JsonValue | undefined;
   const set = (value: JsonValue): void => {
@@ -40,6 +41,7 @@ export function createContext({ run, state, signal, print }: ContextParts): Cont
     runId: run.runId,
     epoch: run.epoch,
     signal,
+    stillMine,
     log: { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') },
     state: { get: () => current, set },
   };

@@ -16,6 +16,11 @@ export type TaskContext = {
   readonly epoch: number;
   /** Aborted when the time limit passes or the run is cancelled. What still runs after the grace is killed. */
   readonly signal: AbortSignal;
+  /**
+   * Asks the database whether this run is still the one that counts: worth a look before a write that must not happen
+   * twice. False when the run was given up, its lease has ended, or the database cannot be asked; never rejects.
+   */
+  stillMine(): Promise<boolean>;
   readonly log: TaskLog;
   readonly state: TaskState;
 };

@@ -1,16 +1,10 @@
 import type { $ZodIssue, $ZodType } from 'zod/v4/core';
+import { faultOfReference, resolveReference } from '../config/references.ts';
 import type { Fault } from '../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { once } from '../core/once.ts';
 import { faultsOfIssues, faultsOfUnknownKeys, fieldAt, isWithin } from './option-faults.ts';
-import {
-  faultOfReference,
-  findSecrets,
-  isSecret,
-  resolveSecret,
-  type Secret,
-  withValueAt,
-} from './secrets.ts';
+import { findSecrets, isSecret, type Secret, withValueAt } from './secrets.ts';
 
 /** One option of a module, as help texts and forms show it. */
 export type OptionField = {
@@ -76,7 +70,7 @@ export async function parseOptions(
   const secrets: Secret[] = [];
   const faults: Fault[] = [];
   for (const { path, value: reference } of findSecrets(await jsonSchemaOf(schema), given)) {
-    const resolved = await resolveSecret(reference, env);
+    const resolved = await resolveReference(reference, env);
     if (resolved.kind === 'fault') {
       faults.push({ field: fieldAt(path), message: resolved.message });
     } else {

@@ -12,7 +12,7 @@ import type { Run } from '../store/rows.ts';
 import { findRun } from '../store/task-runs.ts';
 import { endedEvent, subjectOfRun, tellLife } from './events.ts';
 import { type Handled, type Handling, NOTHING } from './handled.ts';
-import { skippedText, skipText, supersededText, waitText } from './reasons.ts';
+import { holdText, skippedText, skipText, supersededText, waitText } from './reasons.ts';
 import { reportOfRun } from './run-report.ts';
 import { runAttempt } from './run-task.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
@@ -55,6 +55,7 @@ export async function act(runner: Runner, valid: Valid, decision: Decision): Pro
     case 'excluded':
     case 'still-running':
     case 'handled-in-future':
+    case 'held':
       return wait(runner, valid, decision);
   }
 }
@@ -119,6 +120,8 @@ async function start(
       return 'lost';
     case 'full':
       return { kind: 'full', notRun: fullNotRun(valid, result.running), running: result.running };
+    case 'held':
+      return notRun(valid, waitText({ kind: 'held', reason: holdText(result.hold) }, task));
   }
 }
 

@@ -37,10 +37,14 @@ export function processAgeMs(): number {
   return Math.floor(process.uptime() * 1_000);
 }
 
+/** By how much the clocks of a machine and of a shared database may differ without a word. */
+export const CLOCK_TOLERANCE_MS = 2_000;
+
 /**
  * The minute of a tick: that in which cron started the process. Without going back by the process's age, and down to the
- * minute, a task whose period equals cron's would lose runs to the latency of starting up.
+ * minute, a task whose period equals cron's would lose runs to the latency of starting up. Cron goes by the machine's
+ * clock: `toleranceMs` is how far that may be ahead of `now` without the tick falling into the minute before.
  */
-export function tickMinute(now: Instant, ageMs: number): Instant {
-  return floorToMinute(now - ageMs);
+export function tickMinute(now: Instant, ageMs: number, toleranceMs = 0): Instant {
+  return floorToMinute(now - ageMs + toleranceMs);
 }

@@ -2,11 +2,13 @@ import { decide } from '../core/due.ts';
 import { messageOf, PeriodicCronError } from '../core/errors.ts';
 import type { TickTime } from '../core/slots.ts';
 import { nameOf } from '../core/task.ts';
+import { isOnDueList } from '../core/tick-time.ts';
 import { RESTING } from '../core/transitions.ts';
 import { dropState, settleState } from '../store/move-state.ts';
 import { type Candidate, type DueKey, loadCandidate, UNASSIGNED } from '../store/tick-statements.ts';
 import { act } from './act.ts';
 import { definitionOf, faultsOfNodes, isStateOf, unexpectedFault } from './definition.ts';
+import type { Rivals } from './due-list.ts';
 import { handleInvalid, tellFault } from './handle-invalid.ts';
 import { type Handled, type Handling, LOST_CLAIMS, NOTHING } from './handled.ts';
 import { rhythmSeconds } from './rhythm.ts';
@@ -14,13 +16,23 @@ import type { Runner } from './runner.ts';
 
 /**
  * Decides what to do with one state and does it. The definition and the state are read here and now, not when the tick
- * began: what another runner or an operator did in between counts. After a lost claim it looks again.
+ * began: what another runner or an operator did in between counts. After a lost claim it looks again. `rivals` is told of
+ * each trace of another runner that was first.
  */
-export async function handleState(runner: Runner, key: DueKey, tick: TickTime): Promise<Handled> {
+export async function handleState(
+  runner: Runner,
+  key: DueKey,
+  tick: TickTime,
+  rivals: Rivals,
+): Promise<Handled> {
   let unexpected: { readonly task: string; readonly error: unknown } | undefined;
   for (let tries = 0; tries < LOST_CLAIMS; tries += 1) {
     const candidate = await loadCandidate(runner.driver, key);
     if (candidate === undefined) {
+      return NOTHING;
+    }
+    if (!isOnDueList(candidate.state, tick)) {
+      rivals.wasFirst();
       return NOTHING;
     }
     const handled = await handleCandidate(runner, candidate, tick).catch((error: unknown) => {
@@ -29,6 +41,9 @@ export async function handleState(runner: Runner, key: DueKey, tick: TickTime): 
     });
     if (handled !== 'lost') {
       return handled;
+    }
+    if (!(await rivals.isStillDue(key))) {
+      break;
     }
   }
   if (unexpected !== undefined) {

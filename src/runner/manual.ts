@@ -3,10 +3,12 @@ import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { NO_FOLLOW_UP } from '../core/run-end.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, nameOf, runsOn, type Task, type TaskRecord } from '../core/task.ts';
+import { findHold, type Hold } from '../store/hold.ts';
 import { addNodeFor } from '../store/nodes.ts';
 import { type Candidate, loadCandidate } from '../store/tick-statements.ts';
 import { checkWholly, isStateOf } from './definition.ts';
 import { LOST_CLAIMS } from './handled.ts';
+import { holdText } from './reasons.ts';
 import { runAttempt } from './run-task.ts';
 import type { Runner, RunReport } from './runner.ts';
 
@@ -35,7 +37,8 @@ export async function runByHand(runner: Runner, request: ManualRun): Promise<Run
   for (let tries = 0; tries < LOST_CLAIMS; tries += 1) {
     const { task, state, liveRuns } = await taskHere(runner, request);
     refuseOverlap(task, liveRuns);
-    const note = noteOf(task, state);
+    const hold = await findHold(runner.driver, runner.node.name, runner.clock());
+    const note = noteOf(task, state, hold);
     if (note !== null && tries === 0) {
       runner.onEvent({
         kind: 'warning',
@@ -126,12 +129,13 @@ function refuseOverlap(task: Task, liveRuns: number): void {
   }
 }
 
-function noteOf(task: Task, state: TaskState): string | null {
+function noteOf(task: Task, state: TaskState, hold: Hold | undefined): string | null {
   const notes = [
     ...(task.active ? [] : ['the task is not active']),
     ...(state.terminatedAt === null
       ? []
       : [`the task is terminated (${state.terminatedReason ?? 'no reason'})`]),
+    ...(hold === undefined ? [] : [holdText(hold)]),
   ];
   return notes.length === 0 ? null : notes.join('; ');
 }

@@ -19,6 +19,8 @@ export type RunnerSettings = {
   readonly config: Config;
   readonly store: OpenedStore;
   readonly clock: Clock;
+  /** How far the machine's clock is ahead of that one, in milliseconds; undefined where they are one. */
+  readonly clockOffsetMs: number | undefined;
   readonly cancel: AbortSignal;
   readonly onEvent: Runner['onEvent'];
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -48,6 +50,7 @@ export function openRunner(settings: RunnerSettings): Runner {
     identity: { ...identity, pid: process.pid, pidStarted: processStartTime(process.pid) ?? '' },
     settings: config,
     clock,
+    clockOffsetMs: settings.clockOffsetMs,
     spool: openSpool(spoolFolders(config.stateDirectory), store.schema.databaseId),
     registry: once(() => openRegistry(config, settings.cwd, clock)),
     services: { history: historyService(store.driver, clock) },

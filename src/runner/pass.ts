@@ -1,6 +1,7 @@
 import type { Instant } from '../core/instants.ts';
 import type { TickTime } from '../core/slots.ts';
 import type { DueKey } from '../store/tick-statements.ts';
+import { type DueList, dueListOf, type Rivals } from './due-list.ts';
 import { handleState } from './handle-state.ts';
 import type { Handled } from './handled.ts';
 import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
@@ -35,10 +36,11 @@ export async function runPass(
   // More workers than the node may run tasks would only meet its own runs.
   const workers = Math.min(options.parallel, runner.settings.maxRunning);
   for (const group of groupsOf(keys)) {
-    await runGroup(group, workers, async (key) => {
+    const list = dueListOf(runner, group, tick);
+    await runGroup(list, Math.min(workers, group.length), async (key) => {
       let again = true;
       while (again && mayStart(runner, pass, options)) {
-        const handled = await handleInPass(runner, pass, key, tick);
+        const handled = await handleInPass(runner, pass, { key, rivals: list.rivals }, tick);
         keepResult(runner, pass, handled);
         again = 'again' in handled && handled.again === true;
       }
@@ -56,9 +58,14 @@ type Pass = {
   cutShort: boolean;
 };
 
-async function handleInPass(runner: Runner, pass: Pass, key: DueKey, tick: TickTime): Promise<Handled> {
+async function handleInPass(
+  runner: Runner,
+  pass: Pass,
+  { key, rivals }: { readonly key: DueKey; readonly rivals: Rivals },
+  tick: TickTime,
+): Promise<Handled> {
   try {
-    return await handleState(runner, key, tick);
+    return await handleState(runner, key, tick, rivals);
   } catch (error) {
     pass.ended = true;
     throw error;
@@ -118,17 +125,16 @@ function groupsOf(keys: readonly DueKey[]): DueKey[][] {
  * the others have ended, since a running task is never left alone.
  */
 async function runGroup(
-  group: readonly DueKey[],
-  parallel: number,
+  list: DueList,
+  workers: number,
   handle: (key: DueKey) => Promise<void>,
 ): Promise<void> {
-  const waiting = group.values();
   const work = async (): Promise<void> => {
-    for (const key of waiting) {
+    for (let key = await list.next(); key !== undefined; key = await list.next()) {
       await handle(key);
     }
   };
-  const ends = await Promise.allSettled(Array.from({ length: Math.min(parallel, group.length) }, work));
+  const ends = await Promise.allSettled(Array.from({ length: workers }, work));
   const broken = ends.find((end) => end.status === 'rejected');
   if (broken !== undefined) {
     throw broken.reason;

@@ -6,6 +6,7 @@ import { once } from '../core/once.ts';
 import { earliestOf, nextSlotOf, type TickTime } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import { nameOf, runsOn, type Task } from '../core/task.ts';
+import { findHold } from '../store/hold.ts';
 import {
   type Candidate,
   listDueKeys,
@@ -15,7 +16,7 @@ import {
 } from '../store/tick-statements.ts';
 import { tickNumbers } from '../store/ticks.ts';
 import { type Definition, definitionOf, isStateOf } from './definition.ts';
-import { skipText, waitText } from './reasons.ts';
+import { holdText, skipText, waitText } from './reasons.ts';
 import { retryAhead } from './retry-ahead.ts';
 import { rhythmSeconds } from './rhythm.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
@@ -33,7 +34,9 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
   const nextAts: Array<Instant | null> = [];
   const registry = once(async () => (await runner.registry()).readOnly());
   const last = await tickNumbers(runner.driver, runner.node.name);
-  const tick = { tickAt, ticks: { own: last.own + 1, all: last.all + 1 }, now: at, registry };
+  const hold = await findHold(runner.driver, runner.node.name, at);
+  const ticks = { own: last.own + 1, all: last.all + 1 };
+  const tick = { tickAt, ticks, now: at, registry, ...(hold === undefined ? {} : { hold: holdText(hold) }) };
   for (const key of await listDueKeys(runner.driver, runner.node.name, tickAt, tick.ticks)) {
     const candidate = await loadCandidate(runner.driver, key);
     const state = candidate === undefined ? undefined : await stateHere(runner, candidate);
@@ -187,6 +190,7 @@ function whyNotRun(decision: Decision, task: Task): string | undefined {
     case 'excluded':
     case 'still-running':
     case 'handled-in-future':
+    case 'held':
       return waitText(decision, task);
     case 'terminated':
       return `terminated: ${decision.reason ?? 'without a reason'}`;

@@ -5,6 +5,7 @@ import { isReboot } from '../core/schedule/cron-fields.ts';
 import type { SlotRange } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
+import type { Hold } from '../store/hold.ts';
 
 /** What a run of newer slots replaces, for the ledger; null when no attempt was pending. */
 export function supersededText(state: TaskState, attempt: number | undefined): string | null {
@@ -28,7 +29,17 @@ export function skipText({ reason, deadlineSeconds }: Decision & { kind: 'skip' 
   }
 }
 
-type Waiting = Extract<Decision, { kind: 'waiting' | 'excluded' | 'still-running' | 'handled-in-future' }>;
+type Waiting = Extract<
+  Decision,
+  { kind: 'waiting' | 'excluded' | 'still-running' | 'handled-in-future' | 'held' }
+>;
+
+/** Why a node starts nothing new. */
+export function holdText({ kind, since, until, actor, reason }: Hold): string {
+  const what = kind === 'drained' ? 'the node is drained' : 'maintenance is on';
+  const end = until === null ? '' : ` until ${toShortText(until)}`;
+  return `${what} since ${toShortText(since)}${end} by ${actor}${reason === '' ? '' : ` (${reason})`}`;
+}
 
 /** How many slots were skipped: `skipped` for one, `4 slots skipped` for more. */
 export function skippedText({ count }: SlotRange): string {
@@ -44,6 +55,8 @@ export function waitText(decision: Waiting, task: Task): string {
       return `excluded by the schedule until ${toShortText(decision.until)}; the slot stays due`;
     case 'still-running':
       return decision.slots === undefined ? 'still running' : 'still running; the slot stays due';
+    case 'held':
+      return `${decision.reason}; what is due stays due`;
     case 'handled-in-future':
       return `handled in the future: its slots are handled until ${toShortText(decision.until)}; "periodic-cron reset" counts from now`;
   }

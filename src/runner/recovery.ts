@@ -5,6 +5,7 @@ import { checkTask } from '../core/task-schema.ts';
 import { timetableOf } from '../core/timetable.ts';
 import { endLeftovers, type Leftovers } from '../execute/process-tree.ts';
 import { isSameProcess, type ProcessIdentity } from '../execute/processes.ts';
+import { failpoint } from '../store/failpoint.ts';
 import { finishRun, type RunEnd } from '../store/finish.ts';
 import { noteLiveRun } from '../store/live-runs.ts';
 import type { Run } from '../store/rows.ts';
@@ -38,7 +39,7 @@ async function judge(runner: Runner, run: Run): Promise<RunReport | undefined> {
   if (death !== undefined) {
     return declareLost(runner, run, death);
   }
-  if (!isVisible(runner, run) && run.deadlineAt === null) {
+  if (!isVisible(runner, run) && run.deadlineAt === null && run.leaseUntil === null) {
     await warnOnce(
       runner,
       run,
@@ -86,7 +87,8 @@ async function warnOnce(runner: Runner, run: Run, reason: string, message: strin
 type Death = { readonly reason: string; readonly message: string; readonly mayHaveLeftovers: boolean };
 
 /**
- * Death is proven by the same machine, boot and process namespace, where no such process lives or its number belongs to
+ * A run with a lease that has ended is nobody's any more: its runner has stopped the task by then, or cannot. Otherwise
+ * death is proven by the same machine, boot and process namespace, where no such process lives or its number belongs to
  * another now; or by a later boot of the machine. Where nothing can be seen, the end of the run's time limit decides.
  */
 function proofOfDeath(runner: Runner, run: Run): Death | undefined {
@@ -100,12 +102,15 @@ function proofOfDeath(runner: Runner, run: Run): Death | undefined {
   }
   if (isVisible(runner, run)) {
     return isSameProcess(run.pid ?? 0, run.pidStarted ?? '')
-      ? undefined
+      ? endOfLease(run, true)
       : {
           reason: 'runner_died',
           message: `its runner, process ${run.pid}, ended without recording a result (killed, crashed or out of memory)`,
           mayHaveLeftovers: true,
         };
+  }
+  if (run.leaseUntil !== null) {
+    return endOfLease(run, run.machineId === identity.machineId);
   }
   if (run.deadlineAt !== null && run.deadlineAt < clock()) {
     return {
@@ -117,7 +122,18 @@ function proofOfDeath(runner: Runner, run: Run): Death | undefined {
   return undefined;
 }
 
+function endOfLease(run: Run, mayHaveLeftovers: boolean): Death | undefined {
+  return run.isLeaseOver
+    ? {
+        reason: 'lease_expired',
+        message: `its runner on node ${JSON.stringify(run.node)} did not renew its lease, which ended at ${toShortText(run.leaseUntil ?? 0)}`,
+        mayHaveLeftovers,
+      }
+    : undefined;
+}
+
 async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunReport | undefined> {
+  failpoint('recover.proven');
   const left: Leftovers = death.mayHaveLeftovers
     ? await endLeftovers(run.token, LEFTOVER_GRACE_MS)
     : { ended: [], remaining: [] };
@@ -131,10 +147,12 @@ async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunR
     );
     return undefined;
   }
+  failpoint('recover.cleaned');
   const ended = left.ended.length === 0 ? '' : `; ended what it left: process ${left.ended.join(', ')}`;
   const end = lostEnd(run, death.reason, death.message + ended, runner.clock());
   const recorded = { ...end, message: messageOfEnd(end.message, run.message) };
   const finished = await finishRun(runner.driver, run.token, recorded, await policyOf(runner, run));
+  failpoint('recover.committed');
   if (finished.kind === 'recorded') {
     const { retryAt, nextSlot: nextSlotAt, terminated } = finished;
     const ended = { ...recorded, retryAt, nextSlotAt, terminated };

@@ -1,4 +1,5 @@
 import { DatabaseError, messageOf } from '../core/errors.ts';
+import { failpoint } from '../store/failpoint.ts';
 import { type LateResult, recordLateEnd } from '../store/finish.ts';
 import { endedEvents, subjectOfRun, tellLife } from './events.ts';
 import { comingOf } from './run-task.ts';
@@ -36,7 +37,9 @@ async function replayFile(runner: Runner, file: SpoolFile): Promise<RunReport | 
     rejectFile(runner, file.file, why);
     return undefined;
   }
+  failpoint('replay.committed');
   dropFile(runner, file.file);
+  failpoint('replay.dropped');
   if (late.kind === 'kept-as-late') {
     const message = `a late result of run ${late.run.id} of task ${JSON.stringify(task)} (${end.status}) is kept beside its recorded end (${late.run.status})`;
     runner.onEvent({ kind: 'warning', message });

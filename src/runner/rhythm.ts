@@ -14,7 +14,7 @@ export async function rhythmSeconds({
   node,
 }: {
   readonly settings: Pick<Runner['settings'], 'tickEverySeconds'>;
-  readonly driver: Runner['driver'];
+  readonly driver: Pick<Runner['driver'], 'all'>;
   readonly node: { readonly name: string };
 }): Promise<number | undefined> {
   if (settings.tickEverySeconds !== undefined) {

@@ -1,14 +1,16 @@
 import { messageOf } from '../core/errors.ts';
-import type { Instant } from '../core/instants.ts';
+import { type Instant, SECOND_MS } from '../core/instants.ts';
 import type { JsonObject } from '../core/json.ts';
+import { LEASE_LOST, STOP_GRACE_S } from '../core/lease.ts';
 import { messageOfEnd, type Outcome } from '../core/outcome.ts';
 import type { EndPolicy } from '../core/run-end.ts';
 import type { SlotRange } from '../core/slots.ts';
 import type { RunTrigger, TaskState } from '../core/state.ts';
-import type { Task } from '../core/task.ts';
+import { ALL_NODES, type Task } from '../core/task.ts';
 import type { StatePatch } from '../core/transitions.ts';
 import { type ExecutionResult, execute } from '../execute/execute.ts';
 import { type ClaimResult, claimRun } from '../store/claim.ts';
+import { failpoint } from '../store/failpoint.ts';
 import {
   type FinishResult,
   finishRun,
@@ -16,8 +18,9 @@ import {
   type RunEnd,
   recordLateEnd,
 } from '../store/finish.ts';
-import { watchCancel } from './cancel-watch.ts';
+import { holdsRun } from '../store/lease.ts';
 import { type AttemptSubject, claimedEvent, endedEvents, tellLife } from './events.ts';
+import { watchRun } from './run-watch.ts';
 import type { Runner, RunReport } from './runner.ts';
 import { newToken } from './token.ts';
 
@@ -56,12 +59,14 @@ export async function runAttempt(runner: Runner, attempt: Attempt): Promise<Atte
   if (claim.kind !== 'won') {
     return claim;
   }
+  failpoint('claim.committed');
   const { task, slots } = attempt;
   const subject = subjectOf(runner, attempt, { token, claimed: claim.state });
   tellLife(runner, claimedEvent(subject, claim.state.firstAttempt));
   runner.onEvent({ kind: 'started', task: task.name, slotAt: slots?.slot ?? null, attempt: attempt.attempt });
   tellLife(runner, { event: 'started', ...subject });
-  const result = await perform(runner, attempt, { token, epoch: claim.epoch });
+  const result = await perform(runner, attempt, { token, epoch: claim.epoch, startedAt });
+  failpoint('run.performed');
   const end = endOf(result, startedAt, runner.clock());
   const recorded = await record(runner, attempt, { token, end, claimed: claim.state });
   const run = reportOf(attempt, end, recorded);
@@ -95,9 +100,15 @@ function claimAttempt(
     startedAt,
     deadlineAt:
       limitMs === 0 ? null : startedAt + limitMs + task.killGraceSeconds * 1_000 + DEADLINE_MARGIN_MS,
+    isLeased: isLeased(runner, state),
     runner: runner.identity,
   };
   return claimRun(runner.driver, { state, patch, run, maxRunning: runner.settings.maxRunning });
+}
+
+/** Nodes that share a state cannot see each other's processes; a file is not shared. */
+function isLeased({ driver }: Runner, { scopeKey }: TaskState): boolean {
+  return driver.engine !== 'sqlite' && scopeKey === ALL_NODES;
 }
 
 function subjectOf(
@@ -121,10 +132,14 @@ function subjectOf(
 async function perform(
   runner: Runner,
   { task, options, state, slots, attempt }: Attempt,
-  { token, epoch }: { readonly token: string; readonly epoch: number },
+  {
+    token,
+    epoch,
+    startedAt,
+  }: { readonly token: string; readonly epoch: number; readonly startedAt: Instant },
 ): Promise<ExecutionResult> {
   const registry = await runner.registry();
-  const watch = watchCancel(runner, token);
+  const watch = watchRun(runner, { token, startedAt, isLeased: isLeased(runner, state) });
   try {
     return await execute({
       module: await registry.resolve(task.module),
@@ -139,15 +154,22 @@ async function perform(
       },
       state: state.moduleState ?? undefined,
       timeoutMs: timeoutMs(runner, task),
-      graceMs: task.killGraceSeconds * 1_000,
+      graceMs: graceMs(runner, task, state),
       cancel: watch.signal,
       outputLimitBytes: runner.settings.outputLimitBytes,
       onOutput: (text) => runner.onEvent({ kind: 'output', task: task.name, text }),
+      stillMine: () => holdsRun(runner.driver, token).catch(() => false),
       services: runner.services,
     });
   } finally {
     watch.dispose();
   }
+}
+
+/** The same grace whatever ends a leased run, so that it has ended when its lease has. */
+function graceMs(runner: Runner, { killGraceSeconds }: Task, state: TaskState): number {
+  const most = isLeased(runner, state) ? STOP_GRACE_S : killGraceSeconds;
+  return Math.min(killGraceSeconds, most) * SECOND_MS;
 }
 
 function timeoutMs(runner: Runner, task: Task): number {
@@ -166,7 +188,10 @@ function endOf({ outcome, output, state }: ExecutionResult, startedAt: Instant, 
     reason: null,
     ...(state === undefined ? {} : { moduleState: state }),
   };
-  return { ...common, status: outcome.kind, ...partsOf(outcome) };
+  const parts = partsOf(outcome);
+  // Whoever else sees the end of the lease calls the run lost, so its own runner does as well.
+  const status = parts.reason === LEASE_LOST ? 'lost' : outcome.kind;
+  return { ...common, status, ...parts };
 }
 
 type OutcomeParts = Partial<Pick<RunEnd, 'byShutdown' | 'reason' | 'result'>> & Pick<RunEnd, 'message'>;
@@ -201,6 +226,7 @@ async function record(
       ...policy,
       claimed: { run, state: claimed },
     });
+    failpoint('finish.committed');
     // Somebody else gave the run an end, such as `lost` where this runner could not be seen: the true one counts.
     const recorded =
       finished.kind === 'already-ended' ? await recordLateEnd(runner.driver, token, told, policy) : finished;

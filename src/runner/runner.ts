@@ -20,6 +20,8 @@ export type Runner = {
     'maxRunning' | 'defaultTimeoutSeconds' | 'outputLimitBytes' | 'tickEverySeconds'
   >;
   readonly clock: Clock;
+  /** How far the machine's clock is ahead of the database's, in milliseconds; left out where they are one. */
+  readonly clockOffsetMs?: number | undefined;
   readonly spool: Spool;
   /** Loaded when the first due task needs it: a tick with nothing due must not pay for it. */
   readonly registry: () => Promise<Registry>;

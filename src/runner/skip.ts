@@ -4,6 +4,7 @@ import type { Task } from '../core/task.ts';
 import type { Timetable } from '../core/timetable.ts';
 import { failurePolicyOf, type StatePatch, skipDue } from '../core/transitions.ts';
 import { greatestAttempt } from '../store/attempts.ts';
+import { failpoint } from '../store/failpoint.ts';
 import { skipSlots } from '../store/skip-slots.ts';
 import { type LifeHappened, tellLife } from './events.ts';
 import type { Runner } from './runner.ts';
@@ -57,6 +58,7 @@ export async function skip(
   if (!skipped) {
     return undefined;
   }
+  failpoint('skip.committed');
   const nextSlotAt = patch.nextSlot ?? null;
   const subject = { task: task.name, scope: state.scopeKey, node: runner.node.name, nextSlotAt };
   const life = { ...subject, slotAt: slots.slot, slotCount: slots.count, reason };

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf } from '../core/errors.ts';
+import { failpoint } from '../store/failpoint.ts';
 import { readSpooledEnd, type SpooledEnd } from './spooled-end.ts';
 
 /** Files in which results wait for a database that can be written again. */
@@ -20,6 +21,8 @@ export type Spool = {
   readonly databaseId: string;
   /** Stores a result, on disk when this returns. Throws when no folder takes it. */
   readonly keep: (spooled: SpooledEnd) => void;
+  /** Settles what runners left that died while they wrote a result: a whole one waits from now on, a part of one goes. */
+  readonly settle: () => void;
   /** The results that wait, and the files that cannot be read. */
   readonly list: () => readonly SpoolFile[];
   /** Removes a result that was recorded. */
@@ -37,6 +40,8 @@ const FILE_MODE = 0o600;
 const OTHERS_MAY_WRITE = 0o022;
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const FILE_NAME = /^[0-9a-f-]{36}\.json$/;
+/** A result that is being written: where it will be, and by which process. */
+const DRAFT_NAME = /^([0-9a-f-]{36}\.json)\.(\d+)\.tmp$/;
 
 /**
  * A spool over folders of which the first that works is used: the disk that is too full for the database is often the
@@ -47,6 +52,7 @@ export function openSpool(folders: readonly string[], databaseId: string): Spool
   return {
     databaseId,
     keep: (spooled) => keepInFirst(own, spooled),
+    settle: () => own.forEach(settleFolder),
     list: () => own.flatMap(listFolder),
     drop: (file) => ignoreMissing(() => unlinkSync(file)),
     reject: (file) => {
@@ -97,8 +103,11 @@ function writeDurably(folder: string, name: string, text: string): void {
   const temporary = `${target}.${process.pid}.tmp`;
   const file = openSync(temporary, NEW_FILE, FILE_MODE);
   try {
+    failpoint('spool.opened');
     writeAndClose(file, text);
+    failpoint('spool.written');
     renameSync(temporary, target);
+    failpoint('spool.renamed');
   } catch (error) {
     ignoreMissing(() => unlinkSync(temporary));
     throw error;
@@ -106,6 +115,7 @@ function writeDurably(folder: string, name: string, text: string): void {
   const handle = openSync(folder, 'r');
   try {
     fsyncSync(handle);
+    failpoint('spool.synced');
   } finally {
     closeSync(handle);
   }
@@ -125,6 +135,38 @@ function listFolder(folder: string): SpoolFile[] {
     .filter((name) => FILE_NAME.test(name))
     .sort()
     .flatMap((name) => readResult(join(folder, name)));
+}
+
+function settleFolder(folder: string): void {
+  for (const name of namesIn(folder)) {
+    settleDraft(folder, name);
+  }
+}
+
+/** A process that is alive after all, where it cannot be seen, finds its draft gone and takes the next folder. */
+function settleDraft(folder: string, name: string): void {
+  const [, target, pid] = DRAFT_NAME.exec(name) ?? [];
+  if (target === undefined || isAlive(Number(pid))) {
+    return;
+  }
+  const draft = join(folder, name);
+  ignoreMissing(() => {
+    const [read] = readResult(draft);
+    if (read?.kind === 'result') {
+      renameSync(draft, join(folder, target));
+    } else {
+      unlinkSync(draft);
+    }
+  });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'ESRCH');
+  }
 }
 
 function namesIn(folder: string): string[] {

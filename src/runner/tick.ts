@@ -1,6 +1,8 @@
 import { formatDuration } from '../core/durations.ts';
 import { floorToMinute, type Instant, toShortText } from '../core/instants.ts';
 import type { TickTime } from '../core/slots.ts';
+import { failpoint } from '../store/failpoint.ts';
+import { findHold } from '../store/hold.ts';
 import {
   type DueKey,
   listDueKeys,
@@ -8,14 +10,16 @@ import {
   loadCandidate,
   nextEarliestStart,
 } from '../store/tick-statements.ts';
-import { beginTick, endTick } from '../store/ticks.ts';
-import { processAgeMs, tickMinute } from './clock.ts';
+import { beginTick, endTick, type TickStart } from '../store/ticks.ts';
+import { CLOCK_TOLERANCE_MS, processAgeMs, tickMinute } from './clock.ts';
 import type { PassOptions, PassResult } from './pass.ts';
 import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
 
 export type TickOptions = PassOptions & {
   /** How old the process is; the tick is that of the minute in which it started. */
   readonly processAgeMs?: number;
+  /** Take the name of the node even if another machine has just ticked under it. */
+  readonly takeover?: boolean;
 };
 
 export type TickReport = {
@@ -27,32 +31,46 @@ export type TickReport = {
   readonly idleForSeconds: number | null;
 };
 
-/** The clock may be moved back by this much without a word: time daemons do it. */
-const CLOCK_STEP_MS = 2_000;
-
 /**
  * One tick: registers itself, records spooled results, recovers the runs of dead runners, and runs what is due, in that
  * order.
  *
  * @throws DatabaseError when the database cannot be used; what had been started by then is recorded or spooled
+ * @throws ConfigError when the name of the node is that of another machine
  */
 export async function runTick(runner: Runner, options: TickOptions): Promise<TickReport> {
   const startedAt = runner.clock();
-  const tickAt = tickMinute(startedAt, options.processAgeMs ?? processAgeMs());
-  const begun = await beginTick(runner.driver, runner.node, { tickAt, startedAt });
+  // A file has the clock of its machine, which is cron's too.
+  const toleranceMs = runner.driver.engine === 'sqlite' ? 0 : CLOCK_TOLERANCE_MS;
+  const tickAt = tickMinute(startedAt, options.processAgeMs ?? processAgeMs(), toleranceMs);
+  const begun = await beginTick(runner.driver, runner.node, {
+    tickAt,
+    startedAt,
+    rhythmSeconds: runner.settings.tickEverySeconds,
+    clockOffsetMs: runner.clockOffsetMs,
+    onOtherMachine: nameGuard(runner, options, startedAt),
+  });
+  failpoint('tick.begun');
   warnOfClock(runner, begun.previousTickAt, startedAt);
+  warnOfOffset(runner, begun.previousOffsetMs);
   const mended = [...(await replay(runner)), ...(await recover(runner))];
-  const tick = { tickAt, ticks: begun.ticks };
+  const hold = await findHold(runner.driver, runner.node.name, startedAt);
+  const tick = {
+    tickAt,
+    ticks: begun.ticks,
+    ...(hold === undefined ? {} : { hold: (await import('./reasons.ts')).holdText(hold) }),
+  };
   const pass = await runDue(runner, tick, options);
+  const hasSpooled = pass.runs.some(({ spooled }) => spooled);
   const report = {
     node: runner.node.name,
     tickAt,
     runs: [...mended, ...pass.runs],
     notRun: pass.notRun,
-    idleForSeconds: await idleSeconds(runner, tick, pass),
+    // A database that did not take a result is not waited for once more: something is left to do at once.
+    idleForSeconds: hasSpooled ? 0 : await idleSeconds(runner, tick, pass),
   };
-  // A database that did not take a result is not waited for once more.
-  if (!report.runs.some(({ spooled }) => spooled)) {
+  if (!hasSpooled) {
     await endTick(
       runner.driver,
       { node: runner.node.name, tickNo: begun.tickNo },
@@ -63,6 +81,7 @@ export async function runTick(runner: Runner, options: TickOptions): Promise<Tic
         exitCode: exitCodeOf(report),
       },
     );
+    failpoint('tick.ended');
   }
   return report;
 }
@@ -76,7 +95,7 @@ export function exitCodeOf({ runs, notRun }: Pick<TickReport, 'runs' | 'notRun'>
 }
 
 function warnOfClock(runner: Runner, previousTickAt: Instant | null, now: Instant): void {
-  if (previousTickAt !== null && previousTickAt > now + CLOCK_STEP_MS) {
+  if (previousTickAt !== null && previousTickAt > now + CLOCK_TOLERANCE_MS) {
     const back = formatDuration(Math.round((previousTickAt - now) / 1_000));
     runner.onEvent({
       kind: 'warning',
@@ -85,9 +104,38 @@ function warnOfClock(runner: Runner, previousTickAt: Instant | null, now: Instan
   }
 }
 
+/** Tells of a clock that is wrong once for each change of it. */
+function warnOfOffset({ clockOffsetMs = 0, node, onEvent }: Runner, previousMs: number | null): void {
+  const wasWrong = previousMs !== null && Math.abs(previousMs) > CLOCK_TOLERANCE_MS;
+  const isOld = wasWrong && Math.abs(previousMs - clockOffsetMs) <= CLOCK_TOLERANCE_MS;
+  if (Math.abs(clockOffsetMs) > CLOCK_TOLERANCE_MS && !isOld) {
+    const span = formatDuration(Math.round(Math.abs(clockOffsetMs) / 1_000));
+    onEvent({
+      kind: 'warning',
+      message: `the clock of node ${JSON.stringify(node.name)} is ${span} ${clockOffsetMs > 0 ? 'ahead of' : 'behind'} the database's, by which tasks run: let a time daemon keep the clocks of both`,
+    });
+  }
+}
+
+/** A file belongs to one machine, so nobody else can have its names. */
+function nameGuard(
+  { driver, node }: Runner,
+  { takeover = false }: TickOptions,
+  now: Instant,
+): TickStart['onOtherMachine'] {
+  if (takeover || driver.engine === 'sqlite') {
+    return undefined;
+  }
+  return async (statements, holder) => {
+    const { refuseNameOfOther } = await import('./node-identity.ts');
+    await refuseNameOfOther(statements, { holder, node, now });
+  };
+}
+
 // What follows is loaded when there is something for it to do: most ticks have nothing.
 
 async function replay(runner: Runner): Promise<readonly RunReport[]> {
+  runner.spool.settle();
   if (runner.spool.list().length === 0) {
     return [];
   }

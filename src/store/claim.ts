@@ -1,8 +1,12 @@
 import { type Instant, toText } from '../core/instants.ts';
+import { LEASE_S } from '../core/lease.ts';
 import type { SlotRange } from '../core/slots.ts';
 import type { RunTrigger, TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
+import { nowText } from './dialect.ts';
 import type { Driver, SqlValue, Statements } from './driver.ts';
+import { failpoint } from './failpoint.ts';
+import { findHold, type Hold } from './hold.ts';
 import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
 import { giveUpPending, moveState } from './move-state.ts';
 import { instantText, RUN_COLUMNS, type Run, runOf } from './rows.ts';
@@ -26,6 +30,8 @@ export type NewRun = RowIdentity & {
   readonly startedAt: Instant;
   /** When time limit and grace are over; after that a runner that cannot be seen counts as dead. */
   readonly deadlineAt: Instant | null;
+  /** The run holds a lease that its runner renews: other nodes judge it by that. */
+  readonly isLeased: boolean;
   readonly runner: RunnerIdentity;
 };
 
@@ -34,55 +40,87 @@ export type ClaimResult =
   | { readonly kind: 'won'; readonly epoch: number; readonly state: TaskState }
   /** Another runner, or a change of the definition, was first. */
   | { readonly kind: 'lost' }
-  | { readonly kind: 'full'; readonly running: readonly Run[] };
+  | { readonly kind: 'full'; readonly running: readonly Run[] }
+  /** The node was drained, or maintenance began, since the tick looked. */
+  | { readonly kind: 'held'; readonly hold: Hold };
+
+export type Claim = {
+  readonly state: TaskState;
+  readonly patch: StatePatch;
+  readonly run: NewRun;
+  readonly maxRunning: number;
+};
 
 /**
  * Claims one attempt: raises the epoch where it is still what the caller read, and records the run, in one transaction.
- * Losing is a value. A run for a slot is refused as `full` while `maxRunning` scheduled runs of the node are alive.
+ * Losing is a value. A run for a slot is refused as `full` while `maxRunning` scheduled runs of the node are alive, and
+ * as `held` on a node that starts nothing. A claim whose commit went unanswered is looked up by the token of its run.
  *
  * @throws Error when the ledger already holds this attempt although the epoch was won: that is a fault of this program
  */
-export function claimRun(
-  driver: Driver,
-  claim: {
-    readonly state: TaskState;
-    readonly patch: StatePatch;
-    readonly run: NewRun;
-    readonly maxRunning: number;
-  },
-): Promise<ClaimResult> {
-  const { state, run, maxRunning } = claim;
-  const patch: StatePatch =
-    run.trigger === 'schedule'
-      ? {
-          ...claim.patch,
-          lastRunToken: run.token,
-          lastStatus: 'running',
-          lastStartedAt: run.startedAt,
-          fault: null,
-        }
-      : {};
-  return driver.transaction(async (statements) => {
-    const won = await moveState(statements, state, patch, {
-      sql: `AND (? = 'manual' OR (SELECT count(*) FROM periodic_run WHERE live_node = ? AND trigger_kind = 'schedule') < ?)`,
-      values: [run.trigger, run.node, maxRunning],
-    });
-    if (!won) {
-      return run.trigger === 'schedule' ? fullOrLost(statements, run.node, maxRunning) : { kind: 'lost' };
-    }
-    await giveUpPending(statements, state, run.slots);
-    await insertRun(statements, { ...startedRow(run), epoch: state.epoch + 1 });
-    const epoch = state.epoch + 1;
-    return { kind: 'won', epoch, state: { ...state, ...patch, epoch } };
+export function claimRun(driver: Driver, claim: Claim): Promise<ClaimResult> {
+  const { state, run } = claim;
+  const patch = run.trigger === 'schedule' ? { ...claim.patch, ...startedPatch(run) } : {};
+  const epoch = state.epoch + 1;
+  const won: ClaimResult = { kind: 'won', epoch, state: { ...state, ...patch, epoch } };
+  return driver.transaction(
+    async (statements) => {
+      if (!(await takeState(driver, statements, { ...claim, patch }))) {
+        return run.trigger === 'schedule' ? whyRefused(statements, claim) : { kind: 'lost' };
+      }
+      failpoint('claim.moved');
+      await giveUpPending(statements, state, run.slots);
+      failpoint('claim.superseded');
+      const lease = run.isLeased ? { lease_until: nowText(driver.engine, LEASE_S) } : {};
+      await insertRun(statements, { ...startedRow(run), epoch }, lease);
+      failpoint('claim.recorded');
+      return won;
+    },
+    { confirm: async (statements) => ((await isRecorded(statements, run.token)) ? won : undefined) },
+  );
+}
+
+function startedPatch(run: NewRun): StatePatch {
+  return {
+    lastRunToken: run.token,
+    lastStatus: 'running',
+    lastStartedAt: run.startedAt,
+    fault: null,
+  };
+}
+
+async function takeState(driver: Driver, statements: Statements, claim: Claim): Promise<boolean> {
+  const { state, patch, run, maxRunning } = claim;
+  if (run.trigger !== 'schedule') {
+    return moveState(statements, state, patch);
+  }
+  if (driver.engine !== 'sqlite') {
+    // Two ticks of a node that claim at the same time would not count each other's run.
+    await statements.all('SELECT name FROM periodic_node WHERE name = ? FOR UPDATE', [run.node]);
+  }
+  return moveState(statements, state, patch, {
+    sql: `AND (SELECT count(*) FROM periodic_run WHERE live_node = ? AND trigger_kind = 'schedule') < ?
+      AND NOT EXISTS (SELECT 1 FROM periodic_node WHERE name = ? AND drained_at IS NOT NULL)
+      AND NOT EXISTS (SELECT 1 FROM periodic_maintenance WHERE until IS NULL OR until > ?)`,
+    values: [run.node, maxRunning, run.node, toText(run.startedAt)],
   });
 }
 
-async function fullOrLost(statements: Statements, node: string, maxRunning: number): Promise<ClaimResult> {
+async function whyRefused(statements: Statements, { run, maxRunning }: Claim): Promise<ClaimResult> {
   const rows = await statements.all(
     `SELECT ${RUN_COLUMNS} FROM periodic_run WHERE live_node = ? AND trigger_kind = 'schedule' ORDER BY id`,
-    [node],
+    [run.node],
   );
-  return rows.length >= maxRunning ? { kind: 'full', running: rows.map(runOf) } : { kind: 'lost' };
+  if (rows.length >= maxRunning) {
+    return { kind: 'full', running: rows.map(runOf) };
+  }
+  const hold = await findHold(statements, run.node, run.startedAt);
+  return hold === undefined ? { kind: 'lost' } : { kind: 'held', hold };
+}
+
+async function isRecorded(statements: Statements, token: string): Promise<boolean> {
+  const rows = await statements.all('SELECT id FROM periodic_run WHERE token = ?', [token]);
+  return rows.length > 0;
 }
 
 function startedRow(run: NewRun): Record<string, SqlValue> {

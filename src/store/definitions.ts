@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { DatabaseLocation } from '../config/config.ts';
 import { DefinitionError, type Fault } from '../core/errors.ts';
 import { nameOf, type TaskDefinition } from '../core/task.ts';
 import type { Row } from './driver.ts';
@@ -15,8 +16,11 @@ export const NAME_TAKEN: Fault = {
 };
 
 /** Every task, or those with the names given, ascending by (ordering, id). */
-export function listTasks(path: string, names?: readonly string[]): Promise<readonly StoredTask[]> {
-  return withKnex(path, (knex) => readTasks(knex, names));
+export function listTasks(
+  database: DatabaseLocation,
+  names?: readonly string[],
+): Promise<readonly StoredTask[]> {
+  return withKnex(database, (knex) => readTasks(knex, names));
 }
 
 /**
@@ -24,8 +28,8 @@ export function listTasks(path: string, names?: readonly string[]): Promise<read
  *
  * @throws NotFoundError that names the task that was most likely meant
  */
-export function findTask(path: string, name: string): Promise<StoredTask> {
-  return withKnex(path, (knex) => readTask(knex, name));
+export function findTask(database: DatabaseLocation, name: string): Promise<StoredTask> {
+  return withKnex(database, (knex) => readTask(knex, name));
 }
 
 /**
@@ -34,8 +38,12 @@ export function findTask(path: string, name: string): Promise<StoredTask> {
  *
  * @throws DefinitionError when the name is taken
  */
-export function addTask(path: string, definition: TaskDefinition, actor: string): Promise<StoredTask> {
-  return writeWithKnex(path, async (knex) => {
+export function addTask(
+  database: DatabaseLocation,
+  definition: TaskDefinition,
+  actor: string,
+): Promise<StoredTask> {
+  return writeWithKnex(database, async (knex) => {
     await refuseTakenName(knex, definition.name);
     const auditMark = await lastAuditId(knex);
     await knex('periodic_task').insert(definitionRow(definition));
@@ -54,15 +62,15 @@ export function addTask(path: string, definition: TaskDefinition, actor: string)
  * @throws NotFoundError when there is no such task, DefinitionError when a new name is taken
  */
 export async function changeTask(
-  path: string,
+  database: DatabaseLocation,
   name: string,
   actor: string,
   change: (stored: StoredTask) => Promise<Partial<TaskDefinition>> | Partial<TaskDefinition>,
 ): Promise<StoredTask> {
   for (;;) {
-    const stored = await findTask(path, name);
+    const stored = await findTask(database, name);
     const fields = await change(stored);
-    const changed = await writeWithKnex(path, (knex) => writeChange(knex, stored, fields, actor));
+    const changed = await writeWithKnex(database, (knex) => writeChange(knex, stored, fields, actor));
     if (changed !== undefined) {
       return changed;
     }
@@ -77,6 +85,8 @@ async function writeChange(
   actor: string,
 ): Promise<StoredTask | undefined> {
   const name = nameOf(before.record);
+  // Where no lock is held from the start, another change must not come in between the look and the update.
+  await knex('periodic_task').where({ id: before.record.id }).forUpdate().first('id');
   const { record } = await readTask(knex, name);
   if (
     record.id !== before.record.id ||
@@ -102,8 +112,8 @@ async function writeChange(
  *
  * @throws NotFoundError when there is no such task
  */
-export function removeTask(path: string, name: string, actor: string): Promise<StoredTask> {
-  return writeWithKnex(path, async (knex) => {
+export function removeTask(database: DatabaseLocation, name: string, actor: string): Promise<StoredTask> {
+  return writeWithKnex(database, async (knex) => {
     const stored = await readTask(knex, name);
     const auditMark = await lastAuditId(knex);
     await knex('periodic_task').where({ id: stored.record.id }).delete();

@@ -6,6 +6,7 @@ import { parseEvery } from '../core/schedule/every.ts';
 import type { RunStatus, TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
 import type { Driver, Row, SqlValue, Statements } from './driver.ts';
+import { failpoint } from './failpoint.ts';
 import { moveState } from './move-state.ts';
 import { numberOrNull, RUN_COLUMNS, type Run, runOf, stateOf } from './rows.ts';
 
@@ -66,7 +67,7 @@ export function finishRun(
   rules: FinishRules,
 ): Promise<FinishResult> {
   const { claimed, ...policy } = rules;
-  return driver.transaction(async (statements): Promise<FinishResult> => {
+  const finish = async (statements: Statements): Promise<FinishResult> => {
     const changed = await writeEnd(statements, token, end, 'running');
     const run = changed && claimed !== undefined ? claimed.run : await readRun(statements, token);
     if (run === undefined) {
@@ -75,9 +76,32 @@ export function finishRun(
     if (!changed) {
       return { kind: 'already-ended' };
     }
+    failpoint('finish.ended');
     const coming = await moveOn(statements, run, end, { policy, known: claimed?.state });
     return { kind: 'recorded', ...coming };
-  });
+  };
+  return driver.transaction(finish, { confirm: (statements) => findEnd(statements, token, end) });
+}
+
+/** What was recorded of this very end, if it was: told from another by its instant. */
+async function findEnd(
+  statements: Statements,
+  token: string,
+  end: RunEnd,
+): Promise<FinishResult | undefined> {
+  const run = await readRun(statements, token);
+  if (run?.status !== end.status || run.endedAt !== end.endedAt) {
+    return undefined;
+  }
+  const [row] = await statements.all(
+    'SELECT * FROM periodic_task_state WHERE task_id = ? AND scope_key = ?',
+    [run.taskId, run.scopeKey],
+  );
+  if (run.trigger !== 'schedule' || row === undefined) {
+    return { kind: 'recorded', ...NOTHING_COMES };
+  }
+  const { retryAt, nextSlot, terminatedReason } = stateOf(row);
+  return { kind: 'recorded', retryAt, nextSlot, terminated: terminatedReason };
 }
 
 /** What became of a result that came late. `kept-as-late` is told once: the run has another end, and keeps it. */
@@ -98,14 +122,15 @@ export function recordLateEnd(
   end: RunEnd,
   policy: EndPolicy,
 ): Promise<LateResult> {
-  return driver.transaction(async (statements): Promise<LateResult> => {
-    const late = { ...end, message: joinMessages(end.message, 'reported late') };
+  const late = { ...end, message: joinMessages(end.message, 'reported late') };
+  const record = async (statements: Statements): Promise<LateResult> => {
     const wasLive = await writeEnd(statements, token, late, 'running');
     const run = await readRun(statements, token);
     if (run === undefined) {
       return { kind: 'unknown' };
     }
     if (wasLive) {
+      failpoint('replay.ended');
       return {
         kind: 'recorded',
         run,
@@ -113,13 +138,27 @@ export function recordLateEnd(
       };
     }
     const undone = await undoLost(statements, run, { end, policy });
+    failpoint('replay.undone');
     if (undone !== undefined && (await writeEnd(statements, token, late, 'lost'))) {
+      failpoint('replay.corrected');
       await markEnd(statements, token, { ...undone, status: end.status });
+      failpoint('replay.marked');
       const { retryAt, nextSlot, terminated } = undone;
       return { kind: 'recorded', run: { ...run, status: end.status }, retryAt, nextSlot, terminated };
     }
     return keepLate(statements, token, end);
-  });
+  };
+  return driver.transaction(record, { confirm: (statements) => findLateEnd(statements, token, late) });
+}
+
+async function findLateEnd(
+  statements: Statements,
+  token: string,
+  end: RunEnd,
+): Promise<LateResult | undefined> {
+  const found = await findEnd(statements, token, end);
+  const run = await readRun(statements, token);
+  return found?.kind === 'recorded' && run?.message === end.message ? { ...found, run } : undefined;
 }
 
 async function writeEnd(
@@ -135,7 +174,7 @@ async function writeEnd(
     ended_at: toText(end.endedAt),
     duration_ms: end.durationMs,
     exit_code: end.exitCode,
-    signal: end.signal,
+    '"signal"': end.signal,
     result: end.result === null ? null : JSON.stringify(end.result),
     output: end.output.text,
     output_bytes: end.output.bytes,
@@ -221,8 +260,10 @@ async function moveOn(
     }
     const after = nextState(read, { ...run, slot: run.slot }, end, options.policy);
     if (await moveState(statements, read.state, after.patch)) {
+      failpoint('finish.moved');
       const coming = comingAfter(read.state, after);
       await markEnd(statements, run.token, { ...coming, status: end.status, endEpoch: read.state.epoch + 1 });
+      failpoint('finish.marked');
       return coming;
     }
   }
@@ -327,5 +368,6 @@ async function keepLate(statements: Statements, token: string, end: RunEnd): Pro
     'UPDATE periodic_run SET late_result = ? WHERE token = ? AND late_result IS NULL',
     [JSON.stringify({ ...rest, endedAt: toText(end.endedAt), outputBytes: output.bytes }), token],
   );
+  failpoint('replay.kept');
   return changed === 1 ? { kind: 'kept-as-late', run } : { kind: 'already-ended' };
 }

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { DatabaseLocation } from '../config/config.ts';
 import { type Instant, toText } from '../core/instants.ts';
 import type { Driver, Row } from './driver.ts';
 import { withKnex } from './knex.ts';
@@ -14,11 +15,19 @@ export type TickRow = {
   readonly endedAt: Instant | null;
   readonly started: number;
   readonly exitCode: number | null;
+  /** Which of several servers it used; null for a file. */
+  readonly server: string | null;
+  /** How far the machine's clock was ahead of the database's; null where they are one. */
+  readonly clockOffsetMs: number | null;
 };
 
 /** The newest ticks of a node, newest first. */
-export function recentTicks(path: string, node: string, limit: number): Promise<readonly TickRow[]> {
-  return withKnex(path, async (knex) => {
+export function recentTicks(
+  database: DatabaseLocation,
+  node: string,
+  limit: number,
+): Promise<readonly TickRow[]> {
+  return withKnex(database, async (knex) => {
     const rows: readonly Row[] = await knex('periodic_tick')
       .where({ node })
       .orderBy('tick_no', 'desc')
@@ -34,11 +43,11 @@ export type TicksAround = { readonly before: TickRow | undefined; readonly after
  * do for a state that all of them share.
  */
 export function ticksAround(
-  path: string,
+  database: DatabaseLocation,
   slot: Instant,
   nodes: readonly string[] | undefined,
 ): Promise<TicksAround> {
-  return withKnex(path, async (knex) => {
+  return withKnex(database, async (knex) => {
     const before: Row | undefined = await ticksOf(knex, nodes)
       .where('tick_at', '<', toText(slot))
       .orderBy('tick_at', 'desc')
@@ -56,11 +65,11 @@ export function ticksAround(
 
 /** The last tick up to the instant, of these nodes or of any. */
 export function lastTickUpTo(
-  path: string,
+  database: DatabaseLocation,
   at: Instant,
   nodes: readonly string[] | undefined,
 ): Promise<TickRow | undefined> {
-  return withKnex(path, async (knex) => {
+  return withKnex(database, async (knex) => {
     const row: Row | undefined = await ticksOf(knex, nodes)
       .where('tick_at', '<=', toText(at))
       .orderBy('tick_at', 'desc')
@@ -84,6 +93,8 @@ function tickOf(row: Row): TickRow {
     endedAt: instantOf(row['ended_at']),
     started: numberOf(row['started']),
     exitCode: numberOrNull(row['exit_code']),
+    server: textOf(row['server']),
+    clockOffsetMs: numberOrNull(row['clock_offset_ms']),
   };
 }
 
@@ -95,8 +106,8 @@ export type NodeRow = {
 };
 
 /** The nodes that have ticked, by name. */
-export function listNodes(path: string): Promise<readonly NodeRow[]> {
-  return withKnex(path, async (knex) => {
+export function listNodes(database: DatabaseLocation): Promise<readonly NodeRow[]> {
+  return withKnex(database, async (knex) => {
     const rows: readonly Row[] = await knex('periodic_node').orderBy('name');
     return rows.map((row) => ({
       name: String(row['name']),
@@ -107,8 +118,8 @@ export function listNodes(path: string): Promise<readonly NodeRow[]> {
 }
 
 /** The runs of all nodes that are recorded as alive. */
-export function allLiveRuns(path: string): Promise<readonly Run[]> {
-  return withKnex(path, async (knex) => {
+export function allLiveRuns(database: DatabaseLocation): Promise<readonly Run[]> {
+  return withKnex(database, async (knex) => {
     const rows: readonly Row[] = await knex('periodic_run')
       .select(knex.raw(RUN_COLUMNS))
       .whereNotNull('live_node')

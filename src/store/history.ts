@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { DatabaseLocation } from '../config/config.ts';
 import { type Instant, toText } from '../core/instants.ts';
 import { normalizeName } from '../core/names.ts';
 import type { RunStatus } from '../core/state.ts';
@@ -19,8 +20,8 @@ export type RunFilter = {
 };
 
 /** The newest rows of the ledger that match, newest first. */
-export function listRuns(path: string, filter: RunFilter): Promise<readonly Run[]> {
-  return withKnex(path, async (knex) => {
+export function listRuns(database: DatabaseLocation, filter: RunFilter): Promise<readonly Run[]> {
+  return withKnex(database, async (knex) => {
     const query = runs(knex).orderBy('id', 'desc').limit(filter.limit);
     if (filter.task !== undefined) {
       const known = await taskKnownAs(knex, filter.task);
@@ -51,8 +52,8 @@ function restrict(query: Knex.QueryBuilder, { node, statuses, since, until }: Ru
 }
 
 /** The ids of the failed runs whose next attempt is still pending. */
-export function runsToRetry(path: string): Promise<ReadonlySet<number>> {
-  return withKnex(path, async (knex) => {
+export function runsToRetry(database: DatabaseLocation): Promise<ReadonlySet<number>> {
+  return withKnex(database, async (knex) => {
     const rows: readonly Row[] = await knex('periodic_task_state as s')
       .join('periodic_run as r', (on) =>
         on
@@ -69,8 +70,8 @@ export function runsToRetry(path: string): Promise<ReadonlySet<number>> {
 }
 
 /** The names of all tasks, those included that only their changes or the ledger remember. */
-export function knownTaskNames(path: string): Promise<readonly string[]> {
-  return withKnex(path, async (knex) => {
+export function knownTaskNames(database: DatabaseLocation): Promise<readonly string[]> {
+  return withKnex(database, async (knex) => {
     const rows: readonly Row[] = await knex('periodic_task')
       .select('name')
       .union(knex('periodic_run').select('task_name'))
@@ -83,8 +84,8 @@ export function knownTaskNames(path: string): Promise<readonly string[]> {
 export type RunWithOutput = { readonly run: Run; readonly output: string };
 
 /** The run with this id, or undefined. */
-export function findRunById(path: string, id: number): Promise<RunWithOutput | undefined> {
-  return withKnex(path, async (knex) => {
+export function findRunById(database: DatabaseLocation, id: number): Promise<RunWithOutput | undefined> {
+  return withKnex(database, async (knex) => {
     const row: Row | undefined = await runs(knex).select('output').where({ id }).first();
     return row === undefined ? undefined : { run: runOf(row), output: textOf(row['output']) ?? '' };
   });
@@ -97,8 +98,12 @@ export type StateKey = { readonly taskId: number; readonly scopeKey: string };
  * All attempts of the newest recorded slot of a state up to the instant, ascending; none if no slot is recorded. The
  * newest is the one that was taken last: slots that a wrong clock took ahead are taken again after a reset.
  */
-export function attemptsUpTo(path: string, state: StateKey, at: Instant): Promise<readonly Run[]> {
-  return withKnex(path, async (knex) => {
+export function attemptsUpTo(
+  database: DatabaseLocation,
+  state: StateKey,
+  at: Instant,
+): Promise<readonly Run[]> {
+  return withKnex(database, async (knex) => {
     const newest: Row | undefined = await slotRuns(knex, state)
       .where('slot_first', '<=', toText(at))
       .orderBy('id', 'desc')
@@ -112,8 +117,12 @@ export function attemptsUpTo(path: string, state: StateKey, at: Instant): Promis
 }
 
 /** The first row of a state whose slots all come after the instant; undefined if none is recorded. */
-export function firstSlotRunAfter(path: string, state: StateKey, at: Instant): Promise<Run | undefined> {
-  return withKnex(path, async (knex) => {
+export function firstSlotRunAfter(
+  database: DatabaseLocation,
+  state: StateKey,
+  at: Instant,
+): Promise<Run | undefined> {
+  return withKnex(database, async (knex) => {
     const row: Row | undefined = await slotRuns(knex, state)
       .where('slot_first', '>', toText(at))
       .orderBy('slot_first')
@@ -125,11 +134,11 @@ export function firstSlotRunAfter(path: string, state: StateKey, at: Instant): P
 
 /** The newest run of a state that a person started in the span, ends included; undefined if there is none. */
 export function newestManualRun(
-  path: string,
+  database: DatabaseLocation,
   state: StateKey,
   span: { readonly from: Instant; readonly to: Instant },
 ): Promise<Run | undefined> {
-  return withKnex(path, async (knex) => {
+  return withKnex(database, async (knex) => {
     const row: Row | undefined = await ofState(runs(knex), state)
       .where('trigger_kind', 'manual')
       .whereBetween('started_at', [toText(span.from), toText(span.to)])
@@ -140,8 +149,12 @@ export function newestManualRun(
 }
 
 /** The newest fault of its definition that was recorded for a state up to the instant. */
-export function newestFault(path: string, state: StateKey, at: Instant): Promise<Run | undefined> {
-  return withKnex(path, async (knex) => {
+export function newestFault(
+  database: DatabaseLocation,
+  state: StateKey,
+  at: Instant,
+): Promise<Run | undefined> {
+  return withKnex(database, async (knex) => {
     const row: Row | undefined = await ofState(runs(knex), state)
       .where('trigger_kind', 'fault')
       .where('created_at', '<=', toText(at))
@@ -153,11 +166,11 @@ export function newestFault(path: string, state: StateKey, at: Instant): Promise
 
 /** The runs that were alive at the instant: of a node, of a state, or of both. */
 export function runsAliveAt(
-  path: string,
+  database: DatabaseLocation,
   at: Instant,
   whose: { readonly node?: string; readonly state?: StateKey },
 ): Promise<readonly Run[]> {
-  return withKnex(path, async (knex) => {
+  return withKnex(database, async (knex) => {
     const query = runs(knex)
       .where('started_at', '<=', toText(at))
       .where((end) => end.whereNull('ended_at').orWhere('ended_at', '>', toText(at)))
@@ -171,8 +184,8 @@ export function runsAliveAt(
 }
 
 /** The scope keys under which the ledger has rows of a task: for a removed task, all that is left of its states. */
-export function recordedScopes(path: string, taskId: number): Promise<readonly string[]> {
-  return withKnex(path, async (knex) => {
+export function recordedScopes(database: DatabaseLocation, taskId: number): Promise<readonly string[]> {
+  return withKnex(database, async (knex) => {
     const rows: readonly Row[] = await knex('periodic_run')
       .distinct('scope_key')
       .where('task_id', taskId)
@@ -192,8 +205,8 @@ export type AuditEntry = {
 };
 
 /** The recorded changes of a task, oldest first. */
-export function listAudit(path: string, taskId: number): Promise<readonly AuditEntry[]> {
-  return withKnex(path, async (knex) => {
+export function listAudit(database: DatabaseLocation, taskId: number): Promise<readonly AuditEntry[]> {
+  return withKnex(database, async (knex) => {
     const rows: readonly Row[] = await knex('periodic_audit').where('task_id', taskId).orderBy('id');
     return rows.map((row) => ({
       changedAt: instantOf(row['changed_at']) ?? 0,
@@ -206,8 +219,8 @@ export function listAudit(path: string, taskId: number): Promise<readonly AuditE
 }
 
 /** The id of the last task that had this name, as it was typed, from its definition, its changes or its runs. */
-export function lastTaskId(path: string, name: string): Promise<number | undefined> {
-  return withKnex(path, async (knex) => (await taskKnownAs(knex, name))?.id);
+export function lastTaskId(database: DatabaseLocation, name: string): Promise<number | undefined> {
+  return withKnex(database, async (knex) => (await taskKnownAs(knex, name))?.id);
 }
 
 type KnownName = { readonly name: string; readonly id: number };

@@ -2,14 +2,16 @@ import type { SlotRange } from '../core/slots.ts';
 import type { SqlValue, Statements } from './driver.ts';
 import { instantText } from './rows.ts';
 
-/** Adds a row to the ledger. */
+/** Adds a row to the ledger. `expressions` are columns whose values the database works out. */
 export async function insertRun(
   statements: Statements,
   row: Readonly<Record<string, SqlValue>>,
+  expressions: Readonly<Record<string, string>> = {},
 ): Promise<void> {
-  const columns = Object.keys(row);
+  const columns = [...Object.keys(row), ...Object.keys(expressions)];
+  const values = [...Object.keys(row).map(() => '?'), ...Object.values(expressions)];
   await statements.run(
-    `INSERT INTO periodic_run (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})`,
+    `INSERT INTO periodic_run (${columns.join(', ')}) VALUES (${values.join(', ')})`,
     Object.values(row),
   );
 }

@@ -2,14 +2,24 @@ import type { Knex } from 'knex';
 import { packageRoot } from './package-root.ts';
 
 /** The version of the schema that this program needs, and writes when it migrates. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
-const NAMES = ['0001_create_tables', '0002_add_policies'] as const;
+/** The migrations that this program knows, in their order. */
+export const MIGRATIONS: readonly string[] = [
+  '0001_create_tables',
+  '0002_add_policies',
+  '0003_share_with_nodes',
+];
 
-type MigrationFile = {
+export type MigrationFile = {
   readonly up: (knex: Knex) => Promise<void>;
   readonly down: (knex: Knex) => Promise<void>;
 };
+
+/** Loads a migration of the `migrations` folder by its name. */
+export function loadMigration(name: string): Promise<MigrationFile> {
+  return import(`${packageRoot()}/migrations/${name}.js`);
+}
 
 /**
  * The numbered migrations of the `migrations` folder, in the form that knex takes. They are listed by name, so that
@@ -18,8 +28,8 @@ type MigrationFile = {
 export const migrationConfig: Knex.MigratorConfig = {
   tableName: 'periodic_migration',
   migrationSource: {
-    getMigrations: () => Promise.resolve([...NAMES]),
+    getMigrations: () => Promise.resolve([...MIGRATIONS]),
     getMigrationName: (name: string) => name,
-    getMigration: (name: string): Promise<MigrationFile> => import(`${packageRoot()}/migrations/${name}.js`),
+    getMigration: loadMigration,
   },
 };

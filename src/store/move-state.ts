@@ -2,6 +2,7 @@ import type { SlotRange } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
 import type { Driver, SqlValue, Statements } from './driver.ts';
+import { failpoint } from './failpoint.ts';
 import { stateAssignments } from './rows.ts';
 
 /** The conditional update that every transition is: raise the epoch where it is still what the writer read. */
@@ -32,7 +33,9 @@ export function giveUpState(driver: Driver, state: TaskState, patch: StatePatch)
   return driver.transaction(async (statements) => {
     const moved = await moveState(statements, state, patch);
     if (moved) {
+      failpoint('give-up.moved');
       await dropPending(statements, state, 'superseded');
+      failpoint('give-up.dropped');
     }
     return moved;
   });

@@ -1,8 +1,11 @@
+import { type DatabaseLocation, databaseName } from '../config/config.ts';
 import { DatabaseError, SchemaError } from '../core/errors.ts';
+import { fromText, type Instant } from '../core/instants.ts';
+import { type ConnectOptions, connectTo } from './connect.ts';
+import { nowText } from './dialect.ts';
 import type { Driver } from './driver.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
 import { numberOf } from './rows.ts';
-import { openSqlite, type SqliteOptions } from './sqlite.ts';
 
 /** The schema of a database, or null when it has none yet. */
 export type SchemaInfo = {
@@ -11,23 +14,28 @@ export type SchemaInfo = {
   readonly databaseId: string;
 };
 
-export type OpenOptions = SqliteOptions & {
-  /** Bring an older schema, or an empty file, up to date first. */
+export type OpenOptions = ConnectOptions & {
+  /** Bring an older schema, or an empty file, up to date first. A shared database is never migrated so. */
   readonly migrate: boolean;
 };
 
-export type OpenedStore = { readonly driver: Driver; readonly path: string; readonly schema: SchemaInfo };
+export type OpenedStore = {
+  readonly driver: Driver;
+  readonly database: DatabaseLocation;
+  readonly schema: SchemaInfo;
+};
 
 /**
- * Opens the embedded database and makes sure that this program may work with its schema.
+ * Opens a database and makes sure that this program may work with its schema.
  *
  * @throws DatabaseError when it cannot be used, SchemaError when its schema is too old or too new
  */
-export async function openStore(path: string, options: OpenOptions): Promise<OpenedStore> {
-  const driver = await openSqlite(path, options);
+export async function openStore(database: DatabaseLocation, options: OpenOptions): Promise<OpenedStore> {
+  const driver = await connectTo(database, options);
   try {
-    const schema = (await usableSchema(driver, path)) ?? (await migrated(driver, path, options.migrate));
-    return { driver, path, schema };
+    const schema =
+      (await usableSchema(driver, database)) ?? (await migrated(driver, database, options.migrate));
+    return { driver, database, schema };
   } catch (error) {
     await driver.close();
     throw error;
@@ -35,35 +43,44 @@ export async function openStore(path: string, options: OpenOptions): Promise<Ope
 }
 
 /** Undefined when the schema is missing or older than this program needs. */
-async function usableSchema(driver: Driver, path: string): Promise<SchemaInfo | undefined> {
+async function usableSchema(driver: Driver, database: DatabaseLocation): Promise<SchemaInfo | undefined> {
   const schema = await readSchema(driver);
   if (schema !== null && schema.oldestVersion > SCHEMA_VERSION) {
     throw new SchemaError(
-      `database ${path} has schema version ${schema.version}, which needs a program that knows version ${schema.oldestVersion} or later; this one knows version ${SCHEMA_VERSION}: upgrade periodic-cron`,
+      `database ${databaseName(database)} has schema version ${schema.version}, which needs a program that knows version ${schema.oldestVersion} or later; this one knows version ${SCHEMA_VERSION}: upgrade periodic-cron`,
     );
   }
   return schema === null || schema.version < SCHEMA_VERSION ? undefined : schema;
 }
 
-async function migrated(driver: Driver, path: string, migrate: boolean): Promise<SchemaInfo> {
-  if (migrate && (await hasTables(driver)) && (await readSchema(driver)) === null) {
-    throw new DatabaseError(
-      `database ${path} has tables named periodic_… but no periodic_schema that says their version: name another file with --database, or restore this one from a backup`,
-    );
+async function migrated(driver: Driver, database: DatabaseLocation, migrate: boolean): Promise<SchemaInfo> {
+  if (migrate && database.engine === 'sqlite') {
+    await migrateFile(driver, database);
   }
-  if (migrate) {
-    const { migrateSqlite } = await import('./migrate.ts');
-    await migrateSqlite(path);
-  }
-  const schema = await usableSchema(driver, path);
+  const schema = await usableSchema(driver, database);
   if (schema === undefined) {
     const older = await readSchema(driver);
     const found = older === null ? 'no schema yet' : `schema version ${older.version}`;
     throw new SchemaError(
-      `database ${path} has ${found}; this program needs version ${SCHEMA_VERSION}: run "periodic-cron migrate --database sqlite:${path}"`,
+      `database ${databaseName(database)} has ${found}; this program needs version ${SCHEMA_VERSION}: run "periodic-cron migrate${remedyFlag(database)}"`,
     );
   }
   return schema;
+}
+
+/** Nobody has to type the URL of a server again, nor should a password stand in a shell's history. */
+function remedyFlag(database: DatabaseLocation): string {
+  return database.engine === 'sqlite' ? ` --database ${database.url}` : '';
+}
+
+async function migrateFile(driver: Driver, database: DatabaseLocation): Promise<void> {
+  if ((await hasTables(driver)) && (await readSchema(driver)) === null) {
+    throw new DatabaseError(
+      `database ${databaseName(database)} has tables named periodic_… but no periodic_schema that says their version: name another file with --database, or restore this one from a backup`,
+    );
+  }
+  const { migrateDatabase } = await import('./migrate.ts');
+  await migrateDatabase(database);
 }
 
 async function hasTables(driver: Driver): Promise<boolean> {
@@ -73,7 +90,7 @@ async function hasTables(driver: Driver): Promise<boolean> {
   return tables.length > 0;
 }
 
-/** Reads the schema row. Null for a database without one: an empty file, or somebody else's. */
+/** Reads the schema row. Null for a database without one: an empty one, or somebody else's. */
 export async function readSchema(driver: Driver): Promise<SchemaInfo | null> {
   try {
     const [row] = await driver.all('SELECT version, oldest_version, database_id FROM periodic_schema');
@@ -85,10 +102,40 @@ export async function readSchema(driver: Driver): Promise<SchemaInfo | null> {
           databaseId: String(row['database_id']),
         };
   } catch (error) {
-    const tables = await driver.all("SELECT name FROM sqlite_master WHERE name = 'periodic_schema'");
-    if (tables.length === 0) {
-      return null;
+    if (await hasSchemaTable(driver)) {
+      throw error;
     }
-    throw error;
+    return null;
   }
+}
+
+async function hasSchemaTable({ engine, all }: Driver): Promise<boolean> {
+  const { from, schema } = CATALOGUES[engine];
+  const tables = await all(`SELECT 1 AS found FROM ${from} = 'periodic_schema' ${schema}`);
+  return tables.length > 0;
+}
+
+const CATALOGUES = {
+  sqlite: { from: 'sqlite_master WHERE name', schema: '' },
+  postgres: {
+    from: 'information_schema.tables WHERE table_name',
+    schema: 'AND table_schema = ANY (current_schemas(false))',
+  },
+  mariadb: {
+    from: 'information_schema.tables WHERE table_name',
+    schema: 'AND table_schema = database()',
+  },
+} as const;
+
+/** What time a shared database says it is, at the moment in which this returns. */
+export async function readDatabaseClock(driver: Driver): Promise<Instant> {
+  const start = process.hrtime.bigint();
+  const [row] = await driver.all(`SELECT ${nowText(driver.engine)} AS now_text`);
+  const elapsedMs = Number((process.hrtime.bigint() - start) / 1_000n) / 1_000;
+  const said = fromText(String(row?.['now_text']));
+  if (said === undefined) {
+    throw new DatabaseError(`expected the time from the database, got ${String(row?.['now_text'])}`);
+  }
+  // It was said half way between question and answer, as far as anybody can tell.
+  return Math.round(said + elapsedMs / 2);
 }

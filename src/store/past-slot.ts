@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { DatabaseLocation } from '../config/config.ts';
 import { fromText, type Instant, toText } from '../core/instants.ts';
 import { writeWithKnex } from './knex.ts';
 
@@ -9,8 +10,8 @@ type Row = Readonly<Record<string, unknown>>;
  * An operator has asked for a past instant by name. Handled slots only grow: a state that has handled a later one takes
  * the slot right after that.
  */
-export function letPastRun(path: string, taskId: number, slot: Instant): Promise<void> {
-  return writeWithKnex(path, async (knex) => {
+export function letPastRun(database: DatabaseLocation, taskId: number, slot: Instant): Promise<void> {
+  return writeWithKnex(database, async (knex) => {
     const keys: readonly string[] = await knex('periodic_task_state')
       .where({ task_id: taskId })
       .pluck('scope_key');

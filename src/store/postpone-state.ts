@@ -39,7 +39,7 @@ async function insertAudit(
     nextSlot: instantText(patch.nextSlot),
   };
   await statements.run(
-    `INSERT INTO periodic_audit (changed_at, actor, action, task_id, task_name, before, after)
+    `INSERT INTO periodic_audit (changed_at, actor, action, task_id, task_name, "before", "after")
      VALUES (?, ?, 'postponed', ?, ?, ?, ?)`,
     [toText(audit.at), audit.actor, taskId, audit.taskName, JSON.stringify(before), JSON.stringify(after)],
   );

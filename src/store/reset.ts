@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import type { DatabaseLocation } from '../config/config.ts';
 import { NotFoundError } from '../core/errors.ts';
 import { floorToMinute, type Instant, toText } from '../core/instants.ts';
 import type { TaskState } from '../core/state.ts';
@@ -19,8 +20,8 @@ export type Reset = { readonly node: string | undefined; readonly now: Instant; 
  *
  * @throws NotFoundError when there is no such task, or it has no state on the node
  */
-export function resetTask(path: string, name: string, reset: Reset): Promise<StoredTask> {
-  return writeWithKnex(path, async (knex) => {
+export function resetTask(database: DatabaseLocation, name: string, reset: Reset): Promise<StoredTask> {
+  return writeWithKnex(database, async (knex) => {
     const { record, states } = await readTask(knex, name);
     const chosen = states.filter(
       ({ scopeKey }) => reset.node === undefined || [reset.node, ALL_NODES].includes(scopeKey),

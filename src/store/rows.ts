@@ -108,11 +108,20 @@ function definitionValue(field: string, value: TaskDefinition[keyof TaskDefiniti
   return typeof value === 'boolean' ? Number(value) : (value as SqlValue);
 }
 
-/** Reads a row of periodic_task_state. */
-export function stateOf(row: Row): TaskState {
+/** What a row of periodic_task_state waits for. */
+export function waitOf(row: Row): Pick<TaskState, 'taskId' | 'scopeKey' | 'earliestStart' | 'dueTick'> {
   return {
     taskId: numberOf(row['task_id']),
     scopeKey: String(row['scope_key']),
+    earliestStart: row['earliest_start'] === DECIDE_ANEW ? 'decide-anew' : instantOf(row['earliest_start']),
+    dueTick: numberOrNull(row['due_tick']),
+  };
+}
+
+/** Reads a row of periodic_task_state. */
+export function stateOf(row: Row): TaskState {
+  return {
+    ...waitOf(row),
     epoch: numberOf(row['epoch']),
     countedFrom: instantOf(row['counted_from']) ?? 0,
     firstSlot: instantOf(row['first_slot']),
@@ -120,10 +129,8 @@ export function stateOf(row: Row): TaskState {
     anchoredAt: instantOf(row['anchored_at']),
     currentPeriodSeconds: numberOrNull(row['current_period_s']),
     countedTick: numberOf(row['counted_tick']),
-    dueTick: numberOrNull(row['due_tick']),
     repeatableUntil: instantOf(row['repeatable_until']),
     nextSlot: instantOf(row['next_slot']),
-    earliestStart: row['earliest_start'] === DECIDE_ANEW ? 'decide-anew' : instantOf(row['earliest_start']),
     attempt: numberOf(row['attempt']),
     firstAttempt: numberOf(row['first_attempt']),
     retryAt: instantOf(row['retry_at']),
@@ -242,13 +249,17 @@ export type Run = {
   readonly pidStarted: string | null;
   /** Why it is asked to stop while it is alive, such as `postponed`; null if nobody asks. */
   readonly cancelRequested: string | null;
+  /** Until when the runner holds it, by the database's clock; null for a run without a lease. */
+  readonly leaseUntil: Instant | null;
+  /** The lease has ended, by the database's clock; known only where it was asked for. */
+  readonly isLeaseOver: boolean;
 };
 
 /** Every column of periodic_run but the output, which may be large. */
 export const RUN_COLUMNS = `id, token, task_id, task_name, module, scope_key, node, trigger_kind, slot, slot_first,
   slot_count, attempt, epoch, end_epoch, status, reason, message, created_at, started_at, ended_at, duration_ms,
-  deadline_at, exit_code, signal, result, output_bytes, late_result, machine_id, boot_id, pid_namespace, pid,
-  pid_started, cancel_requested`;
+  deadline_at, exit_code, "signal", result, output_bytes, late_result, machine_id, boot_id, pid_namespace, pid,
+  pid_started, cancel_requested, lease_until`;
 
 /** Reads a row of periodic_run. */
 export function runOf(row: Row): Run {
@@ -286,6 +297,8 @@ export function runOf(row: Row): Run {
     pid: numberOrNull(row['pid']),
     pidStarted: textOf(row['pid_started']),
     cancelRequested: textOf(row['cancel_requested']),
+    leaseUntil: instantOf(row['lease_until']),
+    isLeaseOver: Boolean(row['is_lease_over'] ?? 0),
   };
 }
 

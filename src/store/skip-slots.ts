@@ -3,6 +3,7 @@ import type { SlotRange } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
 import type { Driver, SqlValue, Statements } from './driver.ts';
+import { failpoint } from './failpoint.ts';
 import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
 import { giveUpPending, moveState } from './move-state.ts';
 
@@ -30,10 +31,13 @@ export function skipSlots(
     if (!(await moveState(statements, state, patch))) {
       return false;
     }
+    failpoint('skip.moved');
     await giveUpPending(statements, state, skipped.slots);
+    failpoint('skip.superseded');
     if (!(await extendSkipped(statements, state, skipped))) {
       await insertRun(statements, { ...skippedRow(skipped), epoch: state.epoch + 1 });
     }
+    failpoint('skip.recorded');
     return true;
   });
 }
@@ -53,13 +57,15 @@ async function extendSkipped(
     return false;
   }
   const { token, slots, attempt, reason, message, node, at } = skipped;
+  const beginning = `${message ?? ''}; `;
   const changed = await statements.run(
     `UPDATE periodic_run SET token = ?, slot = ?, slot_count = slot_count + ?, attempt = ?, ended_at = ?
      WHERE token = ? AND status = 'skipped' AND slot = ? AND reason = ? AND node = ?
-       AND (message IS ? OR instr(message, ? || '; ') = 1)`,
+       AND (coalesce(message, '') = ? OR substr(message, 1, ?) = ?)`,
     [
       ...[token, toText(slots.slot), slots.count, attempt, toText(at)],
-      ...[lastRunToken, toText(handledSlot), reason, node, message, message],
+      ...[lastRunToken, toText(handledSlot), reason, node],
+      ...[message ?? '', [...beginning].length, beginning],
     ],
   );
   return changed === 1;

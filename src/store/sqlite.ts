@@ -2,6 +2,7 @@ import type Database from 'better-sqlite3';
 import type { Driver, Row, SqlValue, Statements } from './driver.ts';
 import { databaseErrorOf, isBusy } from './sqlite-errors.ts';
 import { createSqliteFile } from './sqlite-file.ts';
+import { pauseWithJitter, takeTurns } from './turns.ts';
 
 /** How long a statement may block the event loop while another process holds the lock. */
 const BUSY_TIMEOUT_MS = 50;
@@ -66,16 +67,12 @@ type Retry = <T>(attempt: () => T | Promise<T>) => Promise<T>;
 function driverOver(database: Database.Database, retry: Retry): Driver {
   const statements = statementsOver(database);
   const boundaries = boundariesOf(database);
-  // One connection: a transaction that awaits must not let another caller's statement slip in.
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work, work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
+  const inTurn = takeTurns();
   return {
+    engine: 'sqlite',
     all: (sql, params) => inTurn(() => retry(() => statements.all(sql, params))),
     run: (sql, params) => inTurn(() => retry(() => statements.run(sql, params))),
+    // A commit is never in doubt: there is no way between this process and its file.
     transaction: (work) =>
       inTurn(() => retry(() => inTransaction(database, boundaries, () => work(statements)))),
     close: () =>
@@ -142,12 +139,7 @@ async function retryWhileBusy<T>(path: string, limitMs: number, attempt: () => T
       if (!isBusy(error) || waitedMs >= limitMs) {
         throw databaseErrorOf(error, path);
       }
-      await pause(10 + Math.random() * 40);
+      await pauseWithJitter(30);
     }
   }
-}
-
-/** Waits with jitter, so that runners which collided do not collide again. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

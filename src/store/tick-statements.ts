@@ -1,9 +1,11 @@
 import { type Instant, toText } from '../core/instants.ts';
-import type { TickNumbers } from '../core/slots.ts';
+import type { TickNumbers, TickTime } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
+import { isOnDueList } from '../core/tick-time.ts';
+import { nowText } from './dialect.ts';
 import type { Driver } from './driver.ts';
-import { instantOf, numberOf, RUN_COLUMNS, type Run, runOf, stateOf, taskRecordOf } from './rows.ts';
+import { instantOf, numberOf, RUN_COLUMNS, type Run, runOf, stateOf, taskRecordOf, waitOf } from './rows.ts';
 
 /** A state that a tick has to look at: due, or marked because its definition changed. */
 export type DueKey = { readonly taskId: number; readonly scopeKey: string; readonly ordering: number };
@@ -38,7 +40,7 @@ export async function listDueKeys(
             OR EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id AND n.node IN (?, ?))
             OR NOT EXISTS (SELECT 1 FROM periodic_task_node n
                            WHERE n.task_id = t.id AND n.node <> '' AND n.node = trim(n.node)))
-     ORDER BY t.ordering, due.task_id`,
+     ORDER BY t.ordering, due.task_id, due.scope_key`,
     [
       ...[node, ALL_NODES, UNASSIGNED, toText(tickAt)],
       ...[node, ticks.own],
@@ -51,6 +53,27 @@ export async function listDueKeys(
     scopeKey: String(row['scope_key']),
     ordering: numberOf(row['ordering']),
   }));
+}
+
+/** Those of the keys that are due still, in the same order. A few hundred at a time. */
+export async function keepDue(
+  driver: Driver,
+  keys: readonly DueKey[],
+  tick: TickTime,
+): Promise<readonly DueKey[]> {
+  const rows = await driver.all(
+    `SELECT task_id, scope_key, earliest_start, due_tick FROM periodic_task_state
+     WHERE task_id IN (${keys.map(() => '?').join(', ')})`,
+    keys.map(({ taskId }) => taskId),
+  );
+  const due = new Set(
+    rows.filter((row) => isOnDueList(waitOf(row), tick)).map((row) => keyText(waitOf(row))),
+  );
+  return keys.filter((key) => due.has(keyText(key)));
+}
+
+function keyText({ taskId, scopeKey }: Pick<DueKey, 'taskId' | 'scopeKey'>): string {
+  return `${taskId} ${scopeKey}`;
 }
 
 /** When the next state of the node becomes due after the instant; null if none waits. */
@@ -116,8 +139,8 @@ export async function loadCandidate(driver: Driver, key: DueKey): Promise<Candid
 }
 
 /**
- * The runs that are recorded as alive and that this node can judge: its own, and those of any node on the same machine,
- * which may have been renamed since.
+ * The runs that are recorded as alive and that this node can judge: its own, those of any node on the same machine,
+ * which may have been renamed since, and those of any node whose lease has ended.
  */
 export async function listLiveRuns(
   driver: Driver,
@@ -125,7 +148,9 @@ export async function listLiveRuns(
 ): Promise<readonly Run[]> {
   // Only live runs have a node there, so this is a short stretch of the index.
   const rows = await driver.all(
-    `SELECT ${RUN_COLUMNS} FROM periodic_run WHERE live_node > '' AND (node = ? OR machine_id = ?)`,
+    `SELECT ${RUN_COLUMNS}, CASE WHEN lease_until <= ${nowText(driver.engine)} THEN 1 ELSE 0 END AS is_lease_over
+     FROM periodic_run WHERE live_node > ''
+       AND (node = ? OR machine_id = ? OR lease_until <= ${nowText(driver.engine)})`,
     [node, machineId],
   );
   return rows.map(runOf).toSorted((one, other) => one.id - other.id);

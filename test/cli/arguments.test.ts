@@ -11,6 +11,7 @@ const NO_FLAGS = {
   failFast: false,
   limitSeconds: undefined,
   splaySeconds: undefined,
+  takeover: false,
   node: undefined,
 };
 const NO_GLOBALS = { config: undefined, database: undefined, json: false, color: true, verbose: false };
@@ -36,6 +37,7 @@ describe('the command line of run_scheduled', () => {
     ['run_scheduled --node a --node b', { node: 'b' }],
     ['run_scheduled --parallel 4', { parallel: 4 }],
     ['run_scheduled --fail-fast', { failFast: true }],
+    ['run_scheduled -c --takeover', { cron: true, takeover: true }],
     ['run_scheduled --limit 10m --splay=1m30s', { limitSeconds: 600, splaySeconds: 90 }],
     ['run_scheduled -d --at 2026-11-21T00:55Z', { dryRun: true, at: Date.UTC(2026, 10, 21, 0, 55) }],
     ['run_scheduled -c --', undefined],

@@ -37,7 +37,7 @@ test('the sample with its examples switched on is valid and has every key', asyn
   const text = (await sample()).replaceAll(/^#(?=\w)/gm, '');
   expect(Object.keys(parseDocument(text).toJS())).toEqual(Object.keys(configFileSchema.shape));
   expect(await loadFrom(text)).toMatchObject({
-    database: { path: '/var/lib/periodic-cron/periodic-cron.sqlite', origin: FILE },
+    database: { engine: 'postgres', user: 'cron', origin: FILE },
     node: 'alpha',
     nodeOrigin: FILE,
     tickEverySeconds: 300,

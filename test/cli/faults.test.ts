@@ -73,7 +73,7 @@ describe.each(COMMANDS)('%s', (_name, words) => {
     expect(await world.call(...words)).toEqual({
       exitCode: 4,
       out: '',
-      err: `periodic-cron: database ${world.database} has schema version 99, which needs a program that knows version 99 or later; this one knows version 2: upgrade periodic-cron\n`,
+      err: `periodic-cron: database ${world.database} has schema version 99, which needs a program that knows version 99 or later; this one knows version 3: upgrade periodic-cron\n`,
     });
     expect(world.sql('SELECT name FROM periodic_task')).toEqual([{ name: 'prune_history' }]);
   });

@@ -36,12 +36,12 @@ describe('a call of run_scheduled', () => {
   test('hands over its flags and returns the exit code', async () => {
     const tick: Tick = async (flags, { output, loadConfig }) => {
       const { node, database } = await loadConfig(flags);
-      output.line(JSON.stringify({ cron: flags.cron, json: output.isJson, node, database: database.path }));
+      output.line(JSON.stringify({ cron: flags.cron, json: output.isJson, node, database: database.url }));
       return 1;
     };
     expect(await call('--json run_scheduled -c -n beta', { tick })).toEqual({
       exitCode: 1,
-      out: '{"cron":true,"json":true,"node":"beta","database":"/home/ann/.local/state/periodic-cron/periodic-cron.sqlite"}\n',
+      out: '{"cron":true,"json":true,"node":"beta","database":"sqlite:/home/ann/.local/state/periodic-cron/periodic-cron.sqlite"}\n',
       err: '',
     });
   });

@@ -46,12 +46,12 @@ describe('YAML', () => {
       'line 1, column 6: expected YAML: Flow sequence in block collection must be sufficiently indented and end with a ]',
     ],
     ['a: 1\nb: 2\na: 3', 'line 3, column 1: expected YAML: Map keys must be unique'],
-    ['a: !custom 1', 'line 1, column 4: expected YAML: Unresolved tag: !custom'],
+    ['a: !custom 1', 'line 1, column 4: expected YAML: Unresolved tag'],
     [
       'a: 1\n---\nb: 2',
       'line 2, column 1: expected YAML: Source contains multiple documents; please use YAML.parseAllDocuments()',
     ],
-    ['a: *b', 'expected YAML: Unresolved alias (the anchor must be set before the alias): b'],
+    ['a: *b', 'expected YAML: Unresolved alias'],
   ])('%j is refused, with its place where the parser tells it', async (text, message) => {
     await expect(parseDocument(text, '/c.yaml')).rejects.toThrow(new ConfigError(`/c.yaml: ${message}`));
   });

@@ -2,6 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { formatByteSize, parseByteSize } from '../../src/config/byte-size.ts';
 import { readConfigFile } from '../../src/config/schema.ts';
 
+const REFERENCE = 'expected env:NAME or file:PATH, got ';
+const REASON = '(a configuration file is copied and read by many, so no password stands here)';
+
 describe('a configuration file', () => {
   test('that is empty is valid', () => {
     expect(readConfigFile(null)).toEqual({ kind: 'valid', values: {} });
@@ -39,6 +42,14 @@ describe('a configuration file', () => {
     });
   });
 
+  test.each([
+    { database: 'postgres://ann:secret@h1,h2/x?sslmode=require' },
+    { database: 'mysql://ann@h/x', database_password: 'env:DATABASE_PASSWORD' },
+    { database_password: 'file:secrets/database' },
+  ])('may name a server: %j', (content) => {
+    expect(readConfigFile(content)).toEqual({ kind: 'valid', values: content });
+  });
+
   test.each([0, '0', '0s'])('may switch the time limit off with %j', (value) => {
     expect(readConfigFile({ default_timeout: value })).toEqual({
       kind: 'valid',
@@ -62,12 +73,22 @@ describe('a configuration file', () => {
     [{ log: { file: ' ' } }, 'log.file', 'expected a path, got ""'],
     [{ log: { file: 'x', level: 'loud' } }, 'log.level', 'expected debug, info or warn, got "loud"'],
     [{ log: { file: 'x', level: null } }, 'log.level', 'expected debug, info or warn, got nothing'],
-    [{ database: 3 }, 'database', 'expected sqlite:PATH, got 3'],
     [
-      { database: 'postgres://ann:secret@h/x' },
+      { database: 3 },
       'database',
-      'expected sqlite:PATH, got postgres:… (this version has only the embedded engine, SQLite)',
+      'expected sqlite:PATH, postgres://USER@HOST/DATABASE or mariadb://USER@HOST/DATABASE, got 3',
     ],
+    [
+      { database: 'postgres://ann:secret@h' },
+      'database',
+      'expected postgres://USER@HOST/DATABASE, got no database',
+    ],
+    [{ database_pasword: 'secret' }, 'database_pasword', 'unknown key (did you mean database_password?)'],
+    [{ database_password: 'secret' }, 'database_password', `${REFERENCE}something else ${REASON}`],
+    [{ database_password: 'env:a-b' }, 'database_password', `${REFERENCE}something else ${REASON}`],
+    [{ database_password: 'file:' }, 'database_password', `${REFERENCE}something else ${REASON}`],
+    [{ database_password: 12345 }, 'database_password', `${REFERENCE}something else ${REASON}`],
+    [{ database_password: null }, 'database_password', `${REFERENCE}nothing ${REASON}`],
     [{ node: 7 }, 'node', 'expected a name, got 7'],
     [{ node: ' ' }, 'node', 'expected 1 to 255 characters, got none'],
     [{ state_directory: null }, 'state_directory', 'expected a path, got nothing'],
@@ -102,6 +123,8 @@ describe('a configuration file', () => {
     ],
     [['a'], '', 'expected keys with values, got a list'],
     ['text', '', 'expected keys with values, got "text"'],
+    ['postgres://ann:secret@h/x', '', 'expected keys with values, got a URL'],
+    [{ log: 'mysql://ann:secret@h/x' }, 'log', 'expected the keys file and level, got a URL'],
   ])('%j is refused', (content, field, message) => {
     expect(readConfigFile(content)).toEqual({ kind: 'invalid', faults: [{ field, message }] });
   });

@@ -247,25 +247,143 @@ describe('the database', () => {
     [
       'needs a known scheme',
       { flags: { database: 'oracle://x' } },
-      'flag --database: expected sqlite:PATH, got the unknown scheme "oracle"',
+      'flag --database: expected sqlite:PATH, postgres://USER@HOST/DATABASE or mariadb://USER@HOST/DATABASE, got the unknown scheme "oracle"',
     ],
     [
-      'is not on a server, and no password is shown',
-      { env: { PERIODIC_CRON_DATABASE_URL: 'postgres://ann:secret@h/x' } },
-      'PERIODIC_CRON_DATABASE_URL: expected sqlite:PATH, got postgres:… (this version has only the embedded engine, SQLite)',
+      'on a server has a name, and no password is shown',
+      { env: { PERIODIC_CRON_DATABASE_URL: 'postgres://ann:secret@h' } },
+      'PERIODIC_CRON_DATABASE_URL: expected postgres://USER@HOST/DATABASE, got no database',
     ],
     [
       'of an empty variable is a fault, not the default',
       { env: { PERIODIC_CRON_DATABASE_URL: '' } },
-      'PERIODIC_CRON_DATABASE_URL: expected sqlite:PATH, got an empty text',
+      'PERIODIC_CRON_DATABASE_URL: expected sqlite:PATH, postgres://USER@HOST/DATABASE or mariadb://USER@HOST/DATABASE, got an empty text',
     ],
     [
       'without a home must be named',
       { env: {} },
-      'expected the home directory in HOME, to keep the database there, got none; name a database with --database or PERIODIC_CRON_DATABASE_URL',
+      'expected the home directory in HOME, to keep the state of this node there, got none; name a folder with the key state_directory of a configuration file, or a database file with --database or PERIODIC_CRON_DATABASE_URL',
     ],
   ] satisfies [string, Changes, string][])('%s', async (_case, changes, message) => {
     await expect(load(changes)).rejects.toThrow(new ConfigError(message));
+  });
+});
+
+describe('a server', () => {
+  const fileOf = (text: string) => ({ '/etc/periodic-cron/config.yaml': text });
+
+  test('has its place, and a node keeps its own things in the default folder', async () => {
+    const text = 'database: mysql://ann@h1,h2/x?ssl-ca=tls/ca.pem';
+    expect(await load({ files: fileOf(text) })).toMatchObject({
+      database: {
+        engine: 'mariadb',
+        url: 'mariadb://ann@h1,h2/x?ssl-mode=VERIFY_IDENTITY&ssl-ca=/etc/periodic-cron/tls/ca.pem',
+        hosts: [
+          { host: 'h1', port: 3_306 },
+          { host: 'h2', port: 3_306 },
+        ],
+        database: 'x',
+        user: 'ann',
+        password: undefined,
+        tls: { mode: 'verify-full', ca: '/etc/periodic-cron/tls/ca.pem' },
+        connectTimeoutMs: 10_000,
+        origin: '/etc/periodic-cron/config.yaml',
+      },
+      stateDirectory: '/home/ann/.local/state/periodic-cron',
+    });
+  });
+
+  test.each([
+    ['of root', { uid: 0, env: {} }, '/var/lib/periodic-cron'],
+    ['of XDG_STATE_HOME', { env: { XDG_STATE_HOME: '/x' } }, '/x/periodic-cron'],
+    ['of the file', { env: {}, files: fileOf('state_directory: state') }, '/etc/periodic-cron/state'],
+  ] satisfies [string, Changes, string][])(
+    'leaves the state directory %s',
+    async (_case, changes, folder) => {
+      const config = await load({ ...changes, flags: { database: 'postgres://h/x' } });
+      expect(config).toMatchObject({ stateDirectory: folder, database: { origin: 'flag --database' } });
+    },
+  );
+
+  test('of a flag has relative certificates in the working folder', async () => {
+    const { database } = await load({ flags: { database: 'postgres://h/x?sslrootcert=ca.pem' } });
+    expect(database).toMatchObject({ tls: { ca: '/srv/ca.pem' } });
+  });
+
+  test('without a home needs a state directory', async () => {
+    await expect(load({ env: {}, flags: { database: 'postgres://h/x' } })).rejects.toThrow(
+      'expected the home directory in HOME, to keep the state of this node there, got none; name a folder with the key state_directory of a configuration file',
+    );
+  });
+});
+
+describe('the password for a server', () => {
+  const own = { HOME: '/home/ann', PERIODIC_CRON_DATABASE_PASSWORD: 'secret' };
+  const engines = { ...own, MYSQL_PWD: 'secret', PGPASSWORD: 'secret' };
+  const drivers = { HOME: '/home/ann', MYSQL_PWD: 'secret', PGPASSWORD: 'secret' };
+  const key = { '/etc/periodic-cron/config.yaml': 'database_password: file:secret/database' };
+  const literal = { kind: 'literal', text: 's/1' };
+  const file = { kind: 'reference', reference: 'file:/etc/periodic-cron/secret/database' };
+  const variable = { kind: 'reference', reference: 'env:PERIODIC_CRON_DATABASE_PASSWORD' };
+
+  test.each([
+    ['of the URL wins', 'postgres://a:s%2F1@h/x', { files: key, env: engines }, literal],
+    ['of the URL may be empty', 'postgres://a:@h/x', { env: engines }, { kind: 'literal', text: '' }],
+    ['of the file comes second', 'postgres://a@h/x', { files: key, env: engines }, file],
+    ['of the variable comes third', 'postgres://a@h/x', { env: engines }, variable],
+    ['of the variable comes third', 'mysql://a@h/x', { env: engines }, variable],
+    ['of PostgreSQL is left to its driver', 'postgres://a@h/x', { env: drivers }, undefined],
+    [
+      'of MariaDB comes last',
+      'mariadb://a@h/x',
+      { env: drivers },
+      { kind: 'reference', reference: 'env:MYSQL_PWD' },
+    ],
+    ['may be none', 'mariadb://a@h/x', {}, undefined],
+  ] satisfies [string, string, Changes, object | undefined][])(
+    '%s: %s',
+    async (...[, url, changes, password]) => {
+      const { database } = await load({ ...changes, flags: { database: url } });
+      expect(database).toEqual(expect.objectContaining({ password }));
+      expect(JSON.stringify(database)).not.toContain('"secret"');
+    },
+  );
+
+  test.each([
+    ['env:CRON_PASSWORD', 'env:CRON_PASSWORD'],
+    ['file:/run/secret', 'file:/run/secret'],
+    ['file:../secret', 'file:/etc/secret'],
+  ])('of the key %s counts from the folder of the file', async (reference, expected) => {
+    const text = `database: postgres://a@h/x\ndatabase_password: ${reference}\n`;
+    const { database } = await load({ files: { '/etc/periodic-cron/config.yaml': text } });
+    expect(database).toMatchObject({ password: { kind: 'reference', reference: expected } });
+  });
+
+  test.each([
+    [
+      'is named once',
+      'database: postgres://a:secret@h/x\ndatabase_password: env:A',
+      'database_password: expected the only password, got another one in the URL of the key database; remove one',
+    ],
+    [
+      'is not for a file',
+      'database: sqlite:x\ndatabase_password: env:A',
+      'database_password: expected the URL of a server in the key database, got a file of SQLite, which has no password',
+    ],
+    [
+      'is not for the default',
+      'database_password: env:A',
+      'database_password: expected the URL of a server in the key database, got a file of SQLite, which has no password',
+    ],
+  ])('%s', async (_case, text, message) => {
+    const file = '/etc/periodic-cron/config.yaml';
+    await expect(load({ files: { [file]: text } })).rejects.toThrow(new ConfigError(`${file}: ${message}`));
+  });
+
+  test('of the file does not hinder a flag that names a file of SQLite', async () => {
+    const files = { '/etc/periodic-cron/config.yaml': 'database: mysql://a@h/x\ndatabase_password: env:A' };
+    const { database } = await load({ files, flags: { database: 'sqlite:x' } });
+    expect(database).toMatchObject({ engine: 'sqlite', path: '/srv/x' });
   });
 });
 
@@ -287,6 +405,19 @@ describe('the log', () => {
       new ConfigError(
         `/etc/periodic-cron/config.yaml: log.file: expected a file for the log alone, got ${got}`,
       ),
+    );
+  });
+});
+
+describe('the log beside a server', () => {
+  test.each([
+    ['postgres://h/x?sslrootcert=/srv/x.log', ''],
+    ['mysql://h/x?ssl-cert=/srv/c&ssl-key=/srv/x.log', ''],
+    ['postgres://h/x', 'database_password: file:/srv/x.log'],
+  ])('is not written into a file of the connection: %s %s', async (url, key) => {
+    const text = `log: { file: /srv/x.log }\ndatabase: ${url}\n${key}`;
+    await expect(load({ files: { '/srv/periodic-cron.yaml': text } })).rejects.toThrow(
+      'log.file: expected a file for the log alone, got a file of the connection to the database',
     );
   });
 });

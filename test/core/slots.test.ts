@@ -13,10 +13,10 @@ import {
   startOf,
   type TickTime,
   tickCountedAfter,
-  tickNumber,
 } from '../../src/core/slots.ts';
 import type { TaskState } from '../../src/core/state.ts';
 import type { Task } from '../../src/core/task.ts';
+import { tickNumber } from '../../src/core/tick-time.ts';
 import { earliestStartOf, type Timetable } from '../../src/core/timetable.ts';
 import { at, stateWith, timetableWith } from '../support/builders.ts';
 

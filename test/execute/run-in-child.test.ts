@@ -189,6 +189,16 @@ test('a module is told the facts of its run', async () => {
   });
 });
 
+test('a module that asks whether its run is still its own is told what the runner knows', async () => {
+  const answers = [true, false];
+  const stillMine = () => {
+    const answer = answers.shift();
+    return answer === undefined ? Promise.reject(new Error('nobody knows')) : Promise.resolve(answer);
+  };
+  const { outcome } = await execute(hostile('asks_whose_it_is', { stillMine }));
+  expect(outcome).toEqual({ kind: 'succeeded', result: [true, false, false] });
+});
+
 test('a module in TypeScript runs, with the defaults of its options', async () => {
   const { outcome, output } = await execute(greeter({ name: 'Ada', times: 2 }));
   expect(outcome).toEqual({ kind: 'succeeded', result: { text: 'warm hello to Adawarm hello to Ada' } });

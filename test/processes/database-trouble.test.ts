@@ -9,6 +9,7 @@ import {
   operatorIn,
   processesOfRun,
 } from '../support/processes.ts';
+import { pathOf, sqliteAt } from '../support/virtual-database.ts';
 
 const BOUND = { timeout: 30_000 };
 
@@ -22,7 +23,7 @@ test('a database that stays locked ends the tick with exit status 3, one line, a
     exitCode: 3,
     signal: null,
     out: '',
-    err: `periodic-cron: database ${world.path} stayed locked by another process for too long: end that process (for example with "fuser ${world.path}") or try again later\n`,
+    err: `periodic-cron: database ${pathOf(world)} stayed locked by another process for too long: end that process (for example with "fuser ${pathOf(world)}") or try again later\n`,
   });
   expect(world.ledger()).toEqual([]);
   expect(await world.call('run_scheduled', '-c')).toMatchObject({ exitCode: 0 });
@@ -71,9 +72,9 @@ test('a result that comes when the disk of the database is full is recorded once
   const disk = join(place.folder, 'disk');
   const reason = mountTinyDisk(disk);
   skip(reason !== undefined, reason);
-  const world = openProgramWorld({ database: `sqlite:${join(disk, 'tasks.sqlite')}` });
+  const world = openProgramWorld({}, sqliteAt(join(disk, 'tasks.sqlite')));
   await world.call('run_scheduled', '-c');
-  const operator = operatorIn({ ...world, databasePath: join(disk, 'tasks.sqlite') });
+  const operator = operatorIn(world);
   const filler = join(disk, 'filler');
   // The command fills the disk to its last byte; what it prints has to be stored after that.
   const script = `cat /dev/zero > ${filler} 2> /dev/null; head -c 60000 /dev/zero | tr "\\0" x; exit 0`;

@@ -7,7 +7,7 @@ import {
   type ProgramEnd,
   type ProgramWorld,
 } from '../support/processes.ts';
-import type { Operator } from '../support/virtual-database.ts';
+import { type Operator, sqliteOf } from '../support/virtual-database.ts';
 
 const RUNNERS = 8;
 const ROUNDS = 20;
@@ -56,5 +56,5 @@ test('8 runners that start together, first on no database at all, run each of 20
   expect(operator.sql.prepare('SELECT count(*) FROM periodic_tick WHERE exit_code = 0').pluck().get()).toBe(
     (ROUNDS + 1) * RUNNERS,
   );
-  expect(operator.sql.pragma('integrity_check', { simple: true })).toBe('ok');
+  expect(sqliteOf(operator).pragma('integrity_check', { simple: true })).toBe('ok');
 }, 600_000);

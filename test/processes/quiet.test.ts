@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { armSlot, commandColumns, openProgramWorld, openStockedWorld } from '../support/processes.ts';
+import { sqliteOf } from '../support/virtual-database.ts';
 
 describe('run_scheduled -c', () => {
   test('prints nothing at all when all is well', async () => {
@@ -91,7 +92,7 @@ describe('run_scheduled --dryrun', () => {
     const world = await openStockedWorld();
     world.addTask({ name: 'backup', columns: commandColumns(['touch', join(world.folder, 'ran')]) });
     world.addTask({ name: 'bad', columns: { schedule: 'soon' } });
-    world.sql.close();
+    sqliteOf(world).close();
     const before = contentOf(world.folder);
     const { exitCode, out, err } = await world.call('run_scheduled', '--dryrun');
     expect(err).toBe('');

@@ -3,7 +3,7 @@ import { DatabaseError } from '../../src/core/errors.ts';
 import { type CancelWatch, watchCancel } from '../../src/runner/cancel-watch.ts';
 import type { Driver } from '../../src/store/driver.ts';
 import { requestCancel } from '../../src/store/live-runs.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
 import { claimSlot } from '../support/virtual-runs.ts';
 
@@ -30,8 +30,7 @@ type World = {
 /** A live run, and a watch over it. */
 async function openWatched(): Promise<World> {
   const database = await openVirtualDatabase();
-  const driver = await openSqlite(database.path, { create: false });
-  onTestFinished(() => driver.close());
+  const driver = await openDriver(database);
   const token = await claimSlot(driver, database.addTask({ name: 'backup' }), '12:05');
   const looks: string[] = [];
   const trouble: World['trouble'] = { error: undefined };
@@ -39,7 +38,9 @@ async function openWatched(): Promise<World> {
     ...driver,
     all: (sql, params) => {
       looks.push(sql);
-      return trouble.error === undefined ? driver.all(sql, params) : Promise.reject(trouble.error);
+      const look = trouble.error === undefined ? driver.all(sql, params) : Promise.reject(trouble.error);
+      lastLook = look.catch(() => undefined);
+      return look;
     },
   };
   const runner = new AbortController();
@@ -48,8 +49,15 @@ async function openWatched(): Promise<World> {
   return { database, driver, token, looks, trouble, watch, runner };
 }
 
-function pass(seconds: number): Promise<unknown> {
-  return vi.advanceTimersByTimeAsync(seconds * 1_000);
+let lastLook: Promise<unknown> = Promise.resolve();
+
+/** Lets time pass for the watch; a server may take its own time to answer. */
+async function pass(seconds: number): Promise<void> {
+  for (let passedMs = 0; passedMs < seconds * 1_000; passedMs += 100) {
+    await vi.advanceTimersByTimeAsync(100);
+    await lastLook;
+  }
+  await vi.advanceTimersByTimeAsync(0);
 }
 
 describe('a watch over a live run', () => {

@@ -9,8 +9,8 @@ async function tickEach(world: VirtualWorld, instants: readonly string[]): Promi
   }
 }
 
-function reset({ path }: VirtualWorld, now: string) {
-  return resetTask(path, 'backup', { node: undefined, now: at(now), actor: 'ann' });
+function reset({ location }: VirtualWorld, now: string) {
+  return resetTask(location, 'backup', { node: undefined, now: at(now), actor: 'ann' });
 }
 
 describe('a clock that was set back an hour', () => {

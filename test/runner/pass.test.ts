@@ -141,7 +141,7 @@ describe('max_running', () => {
 
 describe('a change while a tick is busy', () => {
   test.each([
-    ['disabled', "UPDATE periodic_task SET active = 0 WHERE name = 'two'"],
+    ['disabled', "UPDATE periodic_task SET active = FALSE WHERE name = 'two'"],
     ['removed', "DELETE FROM periodic_task WHERE name = 'two'"],
     ['moved to another node', "UPDATE periodic_task_node SET node = 'beta' WHERE task_id = 3"],
     ['given another schedule', "UPDATE periodic_task SET schedule = '1h' WHERE name = 'two'"],

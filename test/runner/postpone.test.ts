@@ -23,7 +23,7 @@ async function postpone(
   { keys = ['alpha'], ...changes }: Partial<Postponer> & { readonly keys?: readonly string[] } = {},
 ): Promise<readonly Postponed[]> {
   world.clock.now = at(time);
-  const { record } = await findTask(world.path, 'backup');
+  const { record } = await findTask(world.location, 'backup');
   const postponer = { ...world.runner, actor: 'ann', timezoneOf: () => 'UTC', ...changes };
   return postponeTask(postponer, record, keys);
 }

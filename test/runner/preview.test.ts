@@ -6,16 +6,13 @@ import { createDescriptionCache } from '../../src/modules/description-cache.ts';
 import { createRegistry, type Registry } from '../../src/modules/registry.ts';
 import { previewTick } from '../../src/runner/preview.ts';
 import { at } from '../support/builders.ts';
+import { tableNames } from '../support/operator-sql.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, type VirtualWorld } from '../support/virtual-runner.ts';
 
 /** Everything that the database holds. */
-function contentOf({ sql }: VirtualWorld): unknown {
-  const tables = sql
-    .prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-    .pluck()
-    .all();
-  return tables.map((name) => [name, sql.prepare(`SELECT * FROM ${name}`).all()]);
+function contentOf({ engine, sql }: VirtualWorld): unknown {
+  return tableNames(engine, sql).map((name) => [name, sql.prepare(`SELECT * FROM ${name}`).all()]);
 }
 
 async function previewed(world: VirtualWorld, instant: string): Promise<readonly string[]> {

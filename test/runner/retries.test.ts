@@ -111,7 +111,7 @@ test('a tick says when the next attempt is due', async () => {
 });
 
 test.each([
-  ['disabled', 'UPDATE periodic_task SET active = 0', 'backup 12:05 failed'],
+  ['disabled', 'UPDATE periodic_task SET active = FALSE', 'backup 12:05 failed'],
   ['given another schedule', "UPDATE periodic_task SET schedule = '1h'", 'backup 12:05 failed (retry)'],
 ])('a task that was %s while it ran is judged by what it is when it ends', async (_title, change, line) => {
   const world = await openVirtualWorld();

@@ -140,11 +140,11 @@ test('what this version spools holds all that follows from the end', async () =>
   world.addTask({ name: 'backup', columns: { ...columns, schedule: '10m' } });
   world.script.call = () => {
     world.clock.now = at('12:12:30');
-    world.sql.exec('BEGIN IMMEDIATE');
+    world.lockWrites();
     throw new Error('boom');
   };
   expect((await world.tick('12:10')).runs).toMatchObject([{ status: 'failed', spooled: true }]);
-  world.sql.exec('ROLLBACK');
+  world.unlockWrites();
   const [file] = readdirSync(world.spoolFolder);
   const content: unknown = JSON.parse(readFileSync(join(world.spoolFolder, String(file)), 'utf8'));
   expect(content).toMatchObject({

@@ -4,6 +4,7 @@ import { type ClaimResult, claimRun } from '../../src/store/claim.ts';
 import type { Driver } from '../../src/store/driver.ts';
 import { at } from '../support/builders.ts';
 import { openDriver, openStoredState } from '../support/stored-state.ts';
+import { KEY_IS_TAKEN } from '../support/virtual-faults.ts';
 import { claimSlot, newRunOf, readState } from '../support/virtual-runs.ts';
 
 const HANDLE_1205 = {
@@ -86,7 +87,7 @@ describe('a claim', () => {
 
   test.each([
     ['changed', 'UPDATE periodic_task SET options = \'{"a":1}\''],
-    ['disabled', 'UPDATE periodic_task SET active = 0'],
+    ['disabled', 'UPDATE periodic_task SET active = FALSE'],
     ['removed', 'DELETE FROM periodic_task'],
     [
       'given another node',
@@ -146,7 +147,7 @@ describe('a claim', () => {
     const { database, driver, state } = await openStoredState();
     await claim(driver, state);
     const moved = await readState(driver, state.taskId);
-    await expect(claim(driver, moved)).rejects.toThrow('UNIQUE constraint failed: periodic_run.task_id');
+    await expect(claim(driver, moved)).rejects.toThrow(KEY_IS_TAKEN);
     expect(database.stateRow('backup')).toMatchObject({ epoch: moved.epoch });
     expect(database.ledger()).toEqual(['backup 12:05 running']);
   });

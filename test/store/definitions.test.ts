@@ -25,7 +25,7 @@ function countedFrom(shell: SqlShell): unknown {
 
 describe('an added task', () => {
   test('comes back as it was given', async () => {
-    const { path } = await openSqlShell(CLOCK);
+    const { location } = await openSqlShell(CLOCK);
     const given = definition({
       options: { command: 'true', env: { A: 'ä' } },
       scheduleKind: 'every',
@@ -47,15 +47,15 @@ describe('an added task', () => {
       nodes: ['alpha', 'beta'],
       tags: ['a', 'b'],
     });
-    const stored = await addTask(path, given, 'ann');
+    const stored = await addTask(location, given, 'ann');
     expect(stored.record.fields).toEqual(given);
     expect(stored.states.map(({ scopeKey }) => scopeKey)).toEqual(['alpha', 'beta']);
-    expect((await findTask(path, 'backup')).record).toEqual(stored.record);
+    expect((await findTask(location, 'backup')).record).toEqual(stored.record);
   });
 
   test('is signed in the audit by who added it, with its nodes and tags', async () => {
     const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition({ tags: ['nightly'] }), 'ann');
+    await addTask(shell.location, definition({ tags: ['nightly'] }), 'ann');
     expect(audit(shell)).toEqual([
       { actor: 'ann', action: 'created', task_name: 'backup' },
       { actor: 'ann', action: 'node added', task_name: 'backup' },
@@ -65,24 +65,24 @@ describe('an added task', () => {
 
   test('is refused when its name is taken, and changes nothing', async () => {
     const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition(), 'ann');
+    await addTask(shell.location, definition(), 'ann');
     const before = shell.rows('SELECT * FROM periodic_audit');
-    await expect(addTask(shell.path, definition({ module: 'other' }), 'bob')).rejects.toThrow(
+    await expect(addTask(shell.location, definition({ module: 'other' }), 'bob')).rejects.toThrow(
       'task "backup": name: expected a new name, got that of a task that exists (use "set" to change it)',
     );
     expect(shell.rows('SELECT * FROM periodic_audit')).toEqual(before);
-    expect((await findTask(shell.path, 'backup')).record.fields.module).toBe('command');
+    expect((await findTask(shell.location, 'backup')).record.fields.module).toBe('command');
   });
 });
 
 describe('tasks', () => {
   test('are listed ascending by order, then by id', async () => {
-    const { path } = await openSqlShell(CLOCK);
-    await addTask(path, definition({ name: 'late', ordering: 5 }), 'ann');
-    await addTask(path, definition({ name: 'second' }), 'ann');
-    await addTask(path, definition({ name: 'third' }), 'ann');
-    await addTask(path, definition({ name: 'first', ordering: -5 }), 'ann');
-    expect((await listTasks(path)).map(({ record }) => record.fields.name)).toEqual([
+    const { location } = await openSqlShell(CLOCK);
+    await addTask(location, definition({ name: 'late', ordering: 5 }), 'ann');
+    await addTask(location, definition({ name: 'second' }), 'ann');
+    await addTask(location, definition({ name: 'third' }), 'ann');
+    await addTask(location, definition({ name: 'first', ordering: -5 }), 'ann');
+    expect((await listTasks(location)).map(({ record }) => record.fields.name)).toEqual([
       'first',
       'second',
       'third',
@@ -92,20 +92,20 @@ describe('tasks', () => {
   });
 
   test('may be asked for by name', async () => {
-    const { path } = await openSqlShell(CLOCK);
-    await addTask(path, definition({ name: 'a', tags: ['x'] }), 'ann');
-    await addTask(path, definition({ name: 'b', tags: ['y'] }), 'ann');
-    const found = await listTasks(path, ['b', 'none']);
+    const { location } = await openSqlShell(CLOCK);
+    await addTask(location, definition({ name: 'a', tags: ['x'] }), 'ann');
+    await addTask(location, definition({ name: 'b', tags: ['y'] }), 'ann');
+    const found = await listTasks(location, ['b', 'none']);
     expect(found.map(({ record, states }) => [record.fields.tags, states.length])).toEqual([[['y'], 1]]);
   });
 
   test('that do not exist are answered with the one that was most likely meant', async () => {
-    const { path } = await openSqlShell(CLOCK);
-    await addTask(path, definition(), 'ann');
-    await expect(findTask(path, 'bakup')).rejects.toThrow(
+    const { location } = await openSqlShell(CLOCK);
+    await addTask(location, definition(), 'ann');
+    await expect(findTask(location, 'bakup')).rejects.toThrow(
       /^there is no task "bakup" \(did you mean backup\?\)$/,
     );
-    await expect(findTask(path, 'unlike')).rejects.toThrow(
+    await expect(findTask(location, 'unlike')).rejects.toThrow(
       'there is no task "unlike"; there are: backup, prune_history',
     );
   });
@@ -113,21 +113,24 @@ describe('tasks', () => {
 
 test('a task is found by a name with spaces around it, and by its exact name where only that is stored', async () => {
   const shell = await openSqlShell(CLOCK);
-  await addTask(shell.path, definition(), 'ann');
-  expect((await findTask(shell.path, ' backup ')).record.fields.name).toBe('backup');
+  await addTask(shell.location, definition(), 'ann');
+  expect((await findTask(shell.location, ' backup ')).record.fields.name).toBe('backup');
   shell.run("UPDATE periodic_task SET name = ' backup ' WHERE name = 'backup'");
-  expect((await findTask(shell.path, ' backup ')).record.fields.name).toBe(' backup ');
-  expect((await listTasks(shell.path, [' backup '])).map(({ record }) => record.fields.name)).toEqual([
+  expect((await findTask(shell.location, ' backup ')).record.fields.name).toBe(' backup ');
+  expect((await listTasks(shell.location, [' backup '])).map(({ record }) => record.fields.name)).toEqual([
     ' backup ',
   ]);
-  await expect(findTask(shell.path, 'backup')).rejects.toThrow('there is no task "backup"');
+  await expect(findTask(shell.location, 'backup')).rejects.toThrow('there is no task "backup"');
 });
 
 describe('a changed task', () => {
   test('takes the fields that are given, and its states are marked', async () => {
     const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition(), 'ann');
-    const stored = await changeTask(shell.path, 'backup', 'bob', () => ({ name: 'archive', retryLimit: 3 }));
+    await addTask(shell.location, definition(), 'ann');
+    const stored = await changeTask(shell.location, 'backup', 'bob', () => ({
+      name: 'archive',
+      retryLimit: 3,
+    }));
     expect(stored.record.fields).toEqual({ ...definition(), name: 'archive', retryLimit: 3 });
     expect(stored.states[0]).toMatchObject({ earliestStart: 'decide-anew' });
     expect(audit(shell).at(-1)).toEqual({ actor: 'bob', action: 'changed', task_name: 'archive' });
@@ -135,41 +138,41 @@ describe('a changed task', () => {
 
   test('keeps the states of the nodes that stay', async () => {
     const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition(), 'ann');
+    await addTask(shell.location, definition(), 'ann');
     shell.run("UPDATE periodic_task_state SET counted_from = '2020-01-01T00:00:00.000Z'");
-    await changeTask(shell.path, 'backup', 'ann', () => ({ nodes: ['alpha', 'beta'], tags: ['new'] }));
+    await changeTask(shell.location, 'backup', 'ann', () => ({ nodes: ['alpha', 'beta'], tags: ['new'] }));
     expect(countedFrom(shell)).toBe('2020-01-01T00:00:00.000Z');
   });
 
   test('by nothing leaves no trace', async () => {
     const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition(), 'ann');
+    await addTask(shell.location, definition(), 'ann');
     const before = shell.rows('SELECT * FROM periodic_task_state');
-    await changeTask(shell.path, 'backup', 'bob', () => ({}));
+    await changeTask(shell.location, 'backup', 'bob', () => ({}));
     expect(audit(shell).filter(({ actor }) => actor === 'bob')).toEqual([]);
     expect(shell.rows('SELECT * FROM periodic_task_state')).toEqual(before);
   });
 
   test('whose change is refused stays as it was', async () => {
     const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition(), 'ann');
-    const refused = changeTask(shell.path, 'backup', 'bob', () => Promise.reject(new Error('not so')));
+    await addTask(shell.location, definition(), 'ann');
+    const refused = changeTask(shell.location, 'backup', 'bob', () => Promise.reject(new Error('not so')));
     await expect(refused).rejects.toThrow('not so');
-    expect((await findTask(shell.path, 'backup')).record.fields).toEqual(definition());
+    expect((await findTask(shell.location, 'backup')).record.fields).toEqual(definition());
   });
 
   test('may not take the name of another', async () => {
     const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition(), 'ann');
-    const refused = changeTask(shell.path, 'backup', 'bob', () => ({ name: 'prune_history' }));
+    await addTask(shell.location, definition(), 'ann');
+    const refused = changeTask(shell.location, 'backup', 'bob', () => ({ name: 'prune_history' }));
     await expect(refused).rejects.toThrow('name: expected a new name');
   });
 
   test('is decided again when somebody else changes it meanwhile', async () => {
     const shell = await openSqlShell(CLOCK);
-    await addTask(shell.path, definition(), 'ann');
+    await addTask(shell.location, definition(), 'ann');
     const seen: unknown[] = [];
-    const stored = await changeTask(shell.path, 'backup', 'bob', ({ record }) => {
+    const stored = await changeTask(shell.location, 'backup', 'bob', ({ record }) => {
       seen.push(record.fields.ordering);
       if (seen.length === 1) {
         shell.run("UPDATE periodic_task SET ordering = 7 WHERE name = 'backup'");
@@ -184,17 +187,17 @@ describe('a changed task', () => {
 describe('a removed task', () => {
   test('is gone with its states, and its runs stay', async () => {
     const shell = await openSqlShell(CLOCK);
-    const { record } = await addTask(shell.path, definition(), 'ann');
+    const { record } = await addTask(shell.location, definition(), 'ann');
     shell.run(
       `INSERT INTO periodic_run (token, task_id, task_name, module, scope_key, node, trigger_kind, status, created_at)
        VALUES ('t', ?, 'backup', 'command', 'alpha', 'alpha', 'manual', 'succeeded', ?)`,
       record.id,
       CLOCK,
     );
-    await removeTask(shell.path, 'backup', 'bob');
+    await removeTask(shell.location, 'backup', 'bob');
     expect(shell.rows('SELECT * FROM periodic_task_state WHERE task_id = ?', record.id)).toEqual([]);
     expect(shell.rows('SELECT task_name FROM periodic_run')).toEqual([{ task_name: 'backup' }]);
     expect(audit(shell).at(-1)).toEqual({ actor: 'bob', action: 'removed', task_name: 'backup' });
-    await expect(removeTask(shell.path, 'backup', 'bob')).rejects.toThrow('there is no task "backup"');
+    await expect(removeTask(shell.location, 'backup', 'bob')).rejects.toThrow('there is no task "backup"');
   });
 });

@@ -1,8 +1,8 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Driver, Statements } from '../../src/store/driver.ts';
 import { finishRun, recordLateEnd } from '../../src/store/finish.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
 import { at } from '../support/builders.ts';
+import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
 import { claimSlot, endWith, NO_RETRY } from '../support/virtual-runs.ts';
 
@@ -11,8 +11,7 @@ type World = { readonly database: VirtualDatabase; readonly driver: Driver; read
 async function openWorld(): Promise<World> {
   const database = await openVirtualDatabase();
   const taskId = database.addTask({ name: 'backup' });
-  const driver = await openSqlite(database.path, { create: false });
-  onTestFinished(() => driver.close());
+  const driver = await openDriver(database);
   return { database, driver, taskId };
 }
 

@@ -80,7 +80,7 @@ describe('a list of runs', () => {
       { created_at: toText(at('12:10')), status: 'lost' },
       { created_at: toText(at('12:15')), task_id: 9, task_name: 'gone' },
     );
-    expect(idsOf(await listRuns(database.path, { ...ALL, ...filter }))).toEqual(ids);
+    expect(idsOf(await listRuns(database.location, { ...ALL, ...filter }))).toEqual(ids);
   });
 
   test('of a task goes on across a change of its name', async () => {
@@ -93,7 +93,7 @@ describe('a list of runs', () => {
       { task_id: id, task_name: 'new name' },
     );
     database.changeTask('old name', { name: 'new name' });
-    expect(idsOf(await listRuns(database.path, { ...ALL, task: 'new name' }))).toEqual([3, 1]);
+    expect(idsOf(await listRuns(database.location, { ...ALL, task: 'new name' }))).toEqual([3, 1]);
   });
 });
 
@@ -101,18 +101,18 @@ test('the known names are those of the tasks and of the ledger, each once', asyn
   const database = await openVirtualDatabase();
   database.addTask({ name: 'backup' });
   addRuns(database, { task_name: 'gone' }, { task_name: 'backup' });
-  expect(await knownTaskNames(database.path)).toEqual(['backup', 'gone']);
+  expect(await knownTaskNames(database.location)).toEqual(['backup', 'gone']);
 });
 
 test('a run is found with its output, and an unknown one is not', async () => {
   const database = await openVirtualDatabase();
   addRuns(database, { output: 'done\n', output_bytes: 5 }, {});
-  expect(await findRunById(database.path, 1)).toMatchObject({
+  expect(await findRunById(database.location, 1)).toMatchObject({
     run: { id: 1, outputBytes: 5 },
     output: 'done\n',
   });
-  expect(await findRunById(database.path, 2)).toMatchObject({ run: { id: 2 }, output: '' });
-  expect(await findRunById(database.path, 3)).toBeUndefined();
+  expect(await findRunById(database.location, 2)).toMatchObject({ run: { id: 2 }, output: '' });
+  expect(await findRunById(database.location, 3)).toBeUndefined();
 });
 
 describe('the attempts of the newest slot', () => {
@@ -133,7 +133,7 @@ describe('the attempts of the newest slot', () => {
       { trigger_kind: 'manual' },
       { trigger_kind: 'fault' },
     );
-    expect(idsOf(await attemptsUpTo(database.path, STATE, at(instant)))).toEqual(ids);
+    expect(idsOf(await attemptsUpTo(database.location, STATE, at(instant)))).toEqual(ids);
   });
 
   test('are of that state alone', async () => {
@@ -144,7 +144,7 @@ describe('the attempts of the newest slot', () => {
       { ...slots('12:05'), scope_key: 'beta' },
       { ...slots('12:10'), task_id: 2 },
     );
-    expect(idsOf(await attemptsUpTo(database.path, STATE, at('13:00')))).toEqual([1]);
+    expect(idsOf(await attemptsUpTo(database.location, STATE, at('13:00')))).toEqual([1]);
   });
 });
 
@@ -159,7 +159,7 @@ test('the newest run by hand in a span counts its ends in', async () => {
     { ...alive('12:05'), ...slots('12:05') },
   );
   const newest = (from: string, to: string) =>
-    newestManualRun(database.path, STATE, { from: at(from), to: at(to) });
+    newestManualRun(database.location, STATE, { from: at(from), to: at(to) });
   expect((await newest('12:00', '12:05'))?.id).toBe(2);
   expect((await newest('12:10', '12:20'))?.id).toBe(3);
   expect(await newest('12:11', '12:20')).toBeUndefined();
@@ -173,9 +173,9 @@ test('the newest fault is the last one up to the instant', async () => {
     { ...fault, created_at: toText(at('12:00')) },
     { ...fault, created_at: toText(at('12:30')) },
   );
-  expect((await newestFault(database.path, STATE, at('12:29')))?.id).toBe(1);
-  expect((await newestFault(database.path, STATE, at('12:30')))?.id).toBe(2);
-  expect(await newestFault(database.path, STATE, at('11:59'))).toBeUndefined();
+  expect((await newestFault(database.location, STATE, at('12:29')))?.id).toBe(1);
+  expect((await newestFault(database.location, STATE, at('12:30')))?.id).toBe(2);
+  expect(await newestFault(database.location, STATE, at('11:59'))).toBeUndefined();
 });
 
 describe('the runs that were alive at an instant', () => {
@@ -189,14 +189,14 @@ describe('the runs that were alive at an instant', () => {
       ...alive('12:30'),
       status: 'running',
     });
-    expect(idsOf(await runsAliveAt(database.path, at(instant), { node: 'alpha' }))).toEqual(ids);
+    expect(idsOf(await runsAliveAt(database.location, at(instant), { node: 'alpha' }))).toEqual(ids);
   });
 
   test('are of the node, of the state, or of both', async () => {
     const database = await openVirtualDatabase();
     addRuns(database, alive('12:00'), { ...alive('12:00'), task_id: 2 }, { ...alive('12:00'), node: 'beta' });
     const ids = async (whose: Parameters<typeof runsAliveAt>[2]) =>
-      idsOf(await runsAliveAt(database.path, at('12:00'), whose));
+      idsOf(await runsAliveAt(database.location, at('12:00'), whose));
     expect(await ids({ node: 'alpha' })).toEqual([1, 2]);
     expect(await ids({ state: STATE })).toEqual([1, 3]);
     expect(await ids({ node: 'alpha', state: STATE })).toEqual([1]);
@@ -207,14 +207,14 @@ test('a removed task is known by its changes and its runs, with the scopes that 
   const database = await openVirtualDatabase();
   const id = database.addTask({ name: 'backup' });
   addRuns(database, { task_id: id }, { task_id: id, scope_key: 'beta', node: 'beta' }, { task_id: id });
-  expect(await lastTaskId(database.path, 'backup')).toBe(id);
+  expect(await lastTaskId(database.location, 'backup')).toBe(id);
   database.sql.exec("DELETE FROM periodic_task WHERE name = 'backup'");
-  expect(await lastTaskId(database.path, 'backup')).toBe(id);
-  expect(await recordedScopes(database.path, id)).toEqual(['alpha', 'beta']);
+  expect(await lastTaskId(database.location, 'backup')).toBe(id);
+  expect(await recordedScopes(database.location, id)).toEqual(['alpha', 'beta']);
   database.sql.exec('DELETE FROM periodic_audit');
-  expect(await lastTaskId(database.path, 'backup')).toBe(id);
+  expect(await lastTaskId(database.location, 'backup')).toBe(id);
   database.sql.exec('DELETE FROM periodic_run');
-  expect(await lastTaskId(database.path, 'backup')).toBeUndefined();
+  expect(await lastTaskId(database.location, 'backup')).toBeUndefined();
 });
 
 test('a name that was given again stands for the task that has it now', async () => {
@@ -222,19 +222,19 @@ test('a name that was given again stands for the task that has it now', async ()
   database.addTask({ name: 'backup' });
   database.sql.exec("DELETE FROM periodic_task WHERE name = 'backup'");
   const id = database.addTask({ name: 'backup' });
-  expect(await lastTaskId(database.path, 'backup')).toBe(id);
+  expect(await lastTaskId(database.location, 'backup')).toBe(id);
 });
 
 test('the changes of a task come oldest first, and one that cannot be read hides no other', async () => {
   const database = await openVirtualDatabase();
   const id = database.addTask({ name: 'backup' });
   database.sql.exec(
-    `INSERT INTO periodic_audit (changed_at, actor, action, task_id, task_name, before)
+    `INSERT INTO periodic_audit (changed_at, actor, action, task_id, task_name, "before")
      VALUES ('2026-03-10T12:30:00.000Z', 'ann', 'changed', ${id}, 'backup', '{broken')`,
   );
   database.clock.now = at('12:40');
   database.changeTask('backup', { active: 0 });
-  const audit = await listAudit(database.path, id);
+  const audit = await listAudit(database.location, id);
   expect(audit.map(({ changedAt, actor, action }) => [toText(changedAt), actor, action])).toEqual([
     ['2026-03-10T12:00:00.000Z', 'outside', 'created'],
     ['2026-03-10T12:00:00.000Z', 'outside', 'node added'],
@@ -242,10 +242,10 @@ test('the changes of a task come oldest first, and one that cannot be read hides
     ['2026-03-10T12:40:00.000Z', 'outside', 'disabled'],
   ]);
   expect(audit.map(({ after }) => after)).toMatchObject([
-    { name: 'backup', schedule: '5m', active: 1 },
+    { name: 'backup', schedule: '5m', active: expect.toBeOneOf([1, true]) },
     { node: 'alpha' },
     null,
-    { active: 0 },
+    { active: expect.toBeOneOf([0, false]) },
   ]);
   expect(audit[2]?.before).toBeNull();
 });

@@ -1,14 +1,13 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { cancelRequested, requestCancel } from '../../src/store/live-runs.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
 import { listLiveRuns } from '../../src/store/tick-statements.ts';
+import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
 import { claimSlot } from '../support/virtual-runs.ts';
 
 async function openLiveRun() {
   const database = await openVirtualDatabase();
-  const driver = await openSqlite(database.path, { create: false });
-  onTestFinished(() => driver.close());
+  const driver = await openDriver(database);
   const token = await claimSlot(driver, database.addTask({ name: 'backup' }), '12:05');
   return { database, driver, token };
 }

@@ -16,7 +16,7 @@ test('an instant before the creation of its task is not run by itself', async ()
 test('an instant that has passed and may run does so at the next tick, once', async () => {
   const world = await openVirtualWorld();
   const id = world.addTask({ name: 'backup', columns: AT_PAST });
-  await letPastRun(world.path, id, at(PAST));
+  await letPastRun(world.location, id, at(PAST));
   await world.tick('12:05');
   await world.tick('12:10');
   expect(world.ledger()).toEqual(['backup 09:30 succeeded']);
@@ -27,7 +27,7 @@ test('it does so on every node, and for no other task', async () => {
   const world = await openVirtualWorld();
   const id = world.addTask({ name: 'backup', nodes: ['alpha', 'beta'], columns: AT_PAST });
   world.addTask({ name: 'other', columns: AT_PAST });
-  await letPastRun(world.path, id, at(PAST));
+  await letPastRun(world.location, id, at(PAST));
   await world.tick('12:05');
   await tickOf(world.otherRunner({ node: { ...world.runner.node, name: 'beta' } }), world, '12:05');
   expect(world.ledger()).toEqual(['backup 09:30 succeeded', 'backup 09:30 succeeded']);
@@ -39,7 +39,7 @@ test('a state that somebody has read before is read again: the epoch has moved',
   const id = world.addTask({ name: 'backup', columns: AT_PAST });
   await world.tick('12:05');
   const before = world.stateRow('backup');
-  await letPastRun(world.path, id, at(PAST));
+  await letPastRun(world.location, id, at(PAST));
   expect(world.stateRow('backup')).toMatchObject({
     epoch: Number(before['epoch']) + 1,
     first_slot: '2026-03-10T09:30:00.000Z',
@@ -51,7 +51,7 @@ test('retries of a past instant follow as for any other', async () => {
   const world = await openVirtualWorld();
   const columns = { ...AT_PAST, module: 'fail_at_first', options: '{"times":1}', retry_limit: 1 };
   const id = world.addTask({ name: 'backup', columns });
-  await letPastRun(world.path, id, at(PAST));
+  await letPastRun(world.location, id, at(PAST));
   await world.tick('12:05');
   await world.tick('12:06');
   expect(world.ledger()).toEqual(['backup 09:30 failed (retry)', 'backup 09:30 #2 succeeded']);
@@ -60,7 +60,7 @@ test('retries of a past instant follow as for any other', async () => {
 test('a start deadline holds for a past instant too', async () => {
   const world = await openVirtualWorld();
   const id = world.addTask({ name: 'backup', columns: { ...AT_PAST, start_deadline_s: 3_600 } });
-  await letPastRun(world.path, id, at(PAST));
+  await letPastRun(world.location, id, at(PAST));
   await world.tick('12:05');
   expect(world.ledger()).toEqual(['backup 09:30 skipped (too_late)']);
 });
@@ -70,7 +70,7 @@ test('a state that has handled a later slot runs it right after that, since hand
   const id = world.addTask({ name: 'backup' });
   await world.tick('12:05');
   world.changeTask('backup', AT_PAST);
-  await letPastRun(world.path, id, at(PAST));
+  await letPastRun(world.location, id, at(PAST));
   await world.tick('12:06');
   await world.tick('12:07');
   expect(world.ledger()).toEqual(['backup 12:05 succeeded', 'backup 12:05:00.001Z succeeded']);

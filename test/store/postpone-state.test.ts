@@ -29,7 +29,7 @@ test('postponing moves the state, gives the pending attempt up, and says who did
   });
   const audit = database.sql
     .prepare(
-      "SELECT changed_at, actor, task_name, before, after FROM periodic_audit WHERE action = 'postponed'",
+      `SELECT changed_at, actor, task_name, "before", "after" FROM periodic_audit WHERE action = 'postponed'`,
     )
     .all();
   expect(audit).toEqual([

@@ -92,7 +92,7 @@ describe('skipping slots', () => {
   test('does not join slots that a reset took back', async () => {
     const { database, driver, state } = await openStoredState();
     await skip(driver, state.taskId, ['12:05', '12:55', 11], { reason: 'too_late' });
-    await resetTask(database.path, 'backup', { node: undefined, now: at('12:20'), actor: 'ann' });
+    await resetTask(database.location, 'backup', { node: undefined, now: at('12:20'), actor: 'ann' });
     await skip(driver, state.taskId, ['12:25', '12:25', 1], { reason: 'too_late' });
     expect(database.ledger()).toEqual([
       'backup 12:05-12:55 x11 skipped (too_late)',

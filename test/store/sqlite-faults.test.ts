@@ -17,8 +17,9 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { DatabaseError, SchemaError } from '../../src/core/errors.ts';
 import { listTasks } from '../../src/store/definitions.ts';
+import { SCHEMA_VERSION } from '../../src/store/migrations.ts';
 import { type OpenOptions, openStore } from '../../src/store/open.ts';
-import { openVirtualDatabase } from '../support/virtual-database.ts';
+import { openVirtualDatabase, pathOf, sqliteAt, sqliteOf } from '../support/virtual-database.ts';
 
 const CREATING: OpenOptions = { create: true, migrate: true };
 const LOOKING: OpenOptions = { create: false, migrate: false, readOnly: true };
@@ -32,7 +33,7 @@ function temporaryFolder(): string {
 /** The error with which the database is not opened. */
 async function faultOf(path: string, options = CREATING): Promise<unknown> {
   try {
-    const { driver } = await openStore(path, options);
+    const { driver } = await openStore(sqliteAt(path), options);
     await driver.close();
   } catch (error) {
     return error;
@@ -87,21 +88,26 @@ describe.each([
   });
 
   test('with a newer schema that this program may not touch', async () => {
-    const { path, sql } = await openVirtualDatabase();
+    const database = await openVirtualDatabase();
+    const sql = sqliteOf(database);
+    const path = pathOf(database);
     sql.exec('UPDATE periodic_schema SET version = 99, oldest_version = 99');
     expect(await faultOf(path, options)).toEqual(
       new SchemaError(
-        `database ${path} has schema version 99, which needs a program that knows version 99 or later; this one knows version 2: upgrade periodic-cron`,
+        `database ${path} has schema version 99, which needs a program that knows version 99 or later; this one knows version ${SCHEMA_VERSION}: upgrade periodic-cron`,
       ),
     );
   });
 
   test('with a newer schema that knows this program works', async () => {
-    const { path, sql, addTask } = await openVirtualDatabase();
+    const database = await openVirtualDatabase();
+    const sql = sqliteOf(database);
+    const path = pathOf(database);
+    const { addTask } = database;
     addTask({ name: 'backup' });
     sql.exec('UPDATE periodic_schema SET version = 99, oldest_version = 1');
     expect(await faultOf(path, options)).toBeUndefined();
-    expect(await listTasks(path)).toMatchObject([{ record: { fields: { name: 'backup' } } }]);
+    expect(await listTasks(sqliteAt(path))).toMatchObject([{ record: { fields: { name: 'backup' } } }]);
   });
 });
 
@@ -120,7 +126,7 @@ test('a file without a schema is a schema error with the remedy, and looking lea
   writeFileSync(path, '');
   expect(await faultOf(path, LOOKING)).toEqual(
     new SchemaError(
-      `database ${path} has no schema yet; this program needs version 2: run "periodic-cron migrate --database sqlite:${path}"`,
+      `database ${path} has no schema yet; this program needs version ${SCHEMA_VERSION}: run "periodic-cron migrate --database sqlite:${path}"`,
     ),
   );
   expect(readFileSync(path)).toHaveLength(0);
@@ -165,13 +171,16 @@ describe('a folder or file that this user may not write to', () => {
   });
 
   test('is read, and keeps what it has', async ({ skip }) => {
-    const { path, sql, addTask } = await openVirtualDatabase();
+    const database = await openVirtualDatabase();
+    const sql = sqliteOf(database);
+    const path = pathOf(database);
+    const { addTask } = database;
     addTask({ name: 'backup' });
     sql.pragma('wal_checkpoint(TRUNCATE)');
     sql.close();
     const reason = protect(path, 0o400);
     skip(reason !== undefined, reason);
-    const { driver } = await openStore(path, CREATING);
+    const { driver } = await openStore(sqliteAt(path), CREATING);
     onTestFinished(() => driver.close());
     await expect(driver.run("UPDATE periodic_task SET name = 'mirror'")).rejects.toEqual(
       new DatabaseError(
@@ -200,9 +209,11 @@ test('a database that stays locked for longer than the wait is named, and whole 
 });
 
 test('a database that may not grow takes the whole transaction back, keeps its rows, and works once it may', async () => {
-  const { path, addTask } = await openVirtualDatabase();
+  const database = await openVirtualDatabase();
+  const { addTask } = database;
+  const path = pathOf(database);
   addTask({ name: 'backup' });
-  const { driver } = await openStore(path, CREATING);
+  const { driver } = await openStore(sqliteAt(path), CREATING);
   onTestFinished(() => driver.close());
   const [pages] = await driver.all('PRAGMA page_count');
   await driver.all(`PRAGMA max_page_count = ${pages?.['page_count']}`);
@@ -224,7 +235,9 @@ test('a database that may not grow takes the whole transaction back, keeps its r
 });
 
 test('a damaged database is named with the ways to mend it', async () => {
-  const { path, sql } = await openVirtualDatabase();
+  const database = await openVirtualDatabase();
+  const sql = sqliteOf(database);
+  const path = pathOf(database);
   const pageSize = Number(sql.pragma('page_size', { simple: true }));
   sql.pragma('wal_checkpoint(TRUNCATE)');
   sql.close();

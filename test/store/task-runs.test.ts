@@ -1,14 +1,14 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { describe, expect, test } from 'vitest';
 import { listAliveRuns } from '../../src/store/task-runs.ts';
-import { openVirtualDatabase } from '../support/virtual-database.ts';
+import { testedEngine } from '../support/engines.ts';
+import { openDriver } from '../support/stored-state.ts';
+import { openVirtualDatabase, sqliteOf } from '../support/virtual-database.ts';
 import { claimSlot } from '../support/virtual-runs.ts';
 import { plansOf, queriesOf } from './asked-statements.ts';
 
 async function openWorld() {
   const database = await openVirtualDatabase();
-  const driver = await openSqlite(database.path, { create: false });
-  onTestFinished(() => driver.close());
+  const driver = await openDriver(database);
   return { database, driver };
 }
 
@@ -28,7 +28,7 @@ describe('the runs that are alive', () => {
     expect((await listAliveRuns(driver, backup)).map(({ token }) => token)).toEqual([first, third]);
   });
 
-  test.each([
+  test.runIf(testedEngine === 'sqlite').each([
     ['all', undefined, 'SEARCH periodic_run USING INDEX periodic_run_live_node_index (live_node>?)'],
     [
       'those of a task',
@@ -38,6 +38,6 @@ describe('the runs that are alive', () => {
   ])('are found without reading history: %s', async (_title, taskId, step) => {
     const { database, driver } = await openWorld();
     const asked = await queriesOf(driver, (spied) => listAliveRuns(spied, taskId));
-    expect(plansOf(database.sql, asked)).toEqual([step]);
+    expect(plansOf(sqliteOf(database), asked)).toEqual([step]);
   });
 });

@@ -1,6 +1,5 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Driver } from '../../src/store/driver.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
 import {
   listDueKeys,
   listLiveRuns,
@@ -9,7 +8,9 @@ import {
   waitsForTicks,
 } from '../../src/store/tick-statements.ts';
 import { at } from '../support/builders.ts';
-import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
+import { testedEngine } from '../support/engines.ts';
+import { openDriver } from '../support/stored-state.ts';
+import { openVirtualDatabase, sqliteOf, type VirtualDatabase } from '../support/virtual-database.ts';
 import { claimSlot } from '../support/virtual-runs.ts';
 import { plansOf, queriesOf } from './asked-statements.ts';
 
@@ -17,8 +18,7 @@ type World = { readonly database: VirtualDatabase; readonly driver: Driver };
 
 async function openWorld(): Promise<World> {
   const database = await openVirtualDatabase();
-  const driver = await openSqlite(database.path, { create: false });
-  onTestFinished(() => driver.close());
+  const driver = await openDriver(database);
   return { database, driver };
 }
 
@@ -212,7 +212,7 @@ test('live runs are listed by node', async () => {
   ).toEqual([one]);
 });
 
-describe('what an idle tick asks', () => {
+describe.runIf(testedEngine === 'sqlite')('what an idle tick asks', () => {
   /** Two thousand tasks, each waiting for a minute of its own. */
   async function openLargeWorld(): Promise<World> {
     const world = await openWorld();
@@ -258,7 +258,7 @@ describe('what an idle tick asks', () => {
     const world = await openLargeWorld();
     for (const gatherStatistics of ['', 'ANALYZE']) {
       world.database.sql.exec(gatherStatistics);
-      const plans = plansOf(world.database.sql, await queriesOf(world.driver, work));
+      const plans = plansOf(sqliteOf(world.database), await queriesOf(world.driver, work));
       expect(plans).toContainEqual(expect.stringMatching(lookup));
       expect(plans.filter((step) => /^SCAN (?!waiting|shared|due|\(subquery)/.test(step))).toEqual([]);
     }
@@ -266,7 +266,7 @@ describe('what an idle tick asks', () => {
 
   test('looks at no more of the states that nodes share than it takes to find the next', async () => {
     const world = await openLargeWorld();
-    const { sql } = world.database;
+    const sql = sqliteOf(world.database);
     sql.exec("UPDATE periodic_task SET scope = 'one'");
     sql.exec(`UPDATE periodic_task_state SET earliest_start = printf('2026-03-%02dT%02d:%02d:00.000Z',
       11 + task_id % 7, task_id % 24, task_id % 60) WHERE scope_key = '*'`);
@@ -295,7 +295,7 @@ describe('what an idle tick asks', () => {
     const asked = await queriesOf(driver, (spied) =>
       loadCandidate(spied, { taskId, scopeKey: 'alpha', ordering: 0 }),
     );
-    expect(plansOf(database.sql, asked)).toContainEqual(
+    expect(plansOf(sqliteOf(database), asked)).toContainEqual(
       expect.stringMatching(
         /SEARCH r USING INDEX periodic_run_task_id_live_node_index \(task_id=\? AND live_node>\?\)/,
       ),

@@ -1,8 +1,10 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { ConfigError } from '../../src/core/errors.ts';
 import type { Driver } from '../../src/store/driver.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
-import { beginTick, endTick, type NodeFacts, tickNumbers } from '../../src/store/ticks.ts';
+import type { NameHolder } from '../../src/store/nodes.ts';
+import { beginTick, endTick, type NodeFacts, type TickStart, tickNumbers } from '../../src/store/ticks.ts';
 import { at } from '../support/builders.ts';
+import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
 
 const ALPHA: NodeFacts = {
@@ -17,8 +19,7 @@ const ALPHA: NodeFacts = {
 
 async function openWorld() {
   const database = await openVirtualDatabase();
-  const driver = await openSqlite(database.path, { create: false });
-  onTestFinished(() => driver.close());
+  const driver = await openDriver(database);
   const begin = (startedAt: string, node: Partial<NodeFacts> = {}) =>
     beginTick(driver, { ...ALPHA, ...node }, { tickAt: at(startedAt.slice(0, 5)), startedAt: at(startedAt) });
   return { database, driver, begin };
@@ -31,12 +32,14 @@ describe('a tick that begins', () => {
       tickNo: 1,
       ticks: { own: 1, all: 1 },
       previousTickAt: null,
+      previousOffsetMs: null,
       rebooted: false,
     });
     expect(await begin('12:01:02', { version: '0.2.0' })).toEqual({
       tickNo: 2,
       ticks: { own: 2, all: 2 },
       previousTickAt: at('12:00:01'),
+      previousOffsetMs: null,
       rebooted: false,
     });
     expect(database.sql.prepare('SELECT * FROM periodic_node').all()).toEqual([
@@ -51,6 +54,11 @@ describe('a tick that begins', () => {
         tick_no: 2,
         first_tick_at: '2026-03-10T12:00:01.000Z',
         last_tick_at: '2026-03-10T12:01:02.000Z',
+        rhythm_s: null,
+        clock_offset_ms: null,
+        drained_at: null,
+        drained_by: null,
+        drained_reason: null,
       },
     ]);
   });
@@ -114,6 +122,107 @@ describe('a tick that begins', () => {
       counted_from: '2026-03-10T12:00:00.000Z',
       first_slot: '2026-03-10T12:00:00.000Z',
       earliest_start: '',
+    });
+  });
+});
+
+describe('a tick tells', () => {
+  async function openStarts() {
+    const { database, driver } = await openWorld();
+    const begin = (startedAt: string, start: Partial<TickStart>, node: Partial<NodeFacts> = {}) =>
+      beginTick(
+        driver,
+        { ...ALPHA, ...node },
+        { tickAt: at(startedAt.slice(0, 5)), startedAt: at(startedAt), ...start },
+      );
+    return { database, driver, begin };
+  }
+
+  test('which rhythm the configuration promises, until it promises none', async () => {
+    const { database, begin } = await openStarts();
+    const rhythm = () => database.sql.prepare('SELECT rhythm_s FROM periodic_node').pluck().get();
+    await begin('12:00:01', { rhythmSeconds: 300 });
+    expect(rhythm()).toBe(300);
+    await begin('12:05:01', {});
+    expect(rhythm()).toBe(null);
+  });
+
+  test('how far the clock of its machine is off, and how far it was before', async () => {
+    const { database, begin } = await openStarts();
+    await begin('12:00:01', { clockOffsetMs: -7_200_000 });
+    const { previousOffsetMs } = await begin('12:05:01', { clockOffsetMs: 12 });
+    expect(previousOffsetMs).toBe(-7_200_000);
+    expect(database.sql.prepare('SELECT clock_offset_ms FROM periodic_node').pluck().all()).toEqual([12]);
+    expect(
+      database.sql.prepare('SELECT clock_offset_ms FROM periodic_tick ORDER BY tick_no').pluck().all(),
+    ).toEqual([-7_200_000, 12]);
+  });
+
+  test('which server it used, if there can be several', async () => {
+    const { database, begin } = await openStarts();
+    await begin('12:00:01', {});
+    const server = database.sql.prepare('SELECT server FROM periodic_tick').pluck().get();
+    if (database.engine === 'sqlite') {
+      expect(server).toBe(null);
+    } else {
+      expect(server).toMatch(/^(?:socket|.+:\d+)$/);
+    }
+  });
+
+  describe('that another machine has the name of its node', () => {
+    const refuse = () => Promise.reject(new ConfigError('the name is taken'));
+
+    test('and is undone if that is refused', async () => {
+      const { database, begin } = await openStarts();
+      await begin('12:00:01', {});
+      const before = database.sql.prepare('SELECT * FROM periodic_node').all();
+      await expect(begin('12:05:01', { onOtherMachine: refuse }, { machineId: 'other' })).rejects.toThrow(
+        new ConfigError('the name is taken'),
+      );
+      expect(database.sql.prepare('SELECT * FROM periodic_node').all()).toEqual(before);
+      expect(database.sql.prepare('SELECT tick_no FROM periodic_tick').pluck().all()).toEqual([1]);
+    });
+
+    test('with what is known of that one', async () => {
+      const { begin } = await openStarts();
+      await begin('12:00:01', { rhythmSeconds: 60 });
+      const asked: NameHolder[] = [];
+      const onOtherMachine: TickStart['onOtherMachine'] = (_statements, holder) => {
+        asked.push(holder);
+        return Promise.resolve();
+      };
+      await begin('12:05:01', { onOtherMachine }, { machineId: 'other', hostName: 'other.example' });
+      expect(asked).toEqual([
+        {
+          name: 'alpha',
+          hostName: 'alpha.example',
+          machineId: 'machine',
+          lastTickAt: at('12:00:01'),
+          rhythmSeconds: 60,
+        },
+      ]);
+      await begin('12:06:01', { onOtherMachine: refuse }, { machineId: 'other' });
+    });
+
+    test('but not where nobody has ticked under it', async () => {
+      const { database, begin } = await openStarts();
+      database.sql.exec("INSERT INTO periodic_node (name) VALUES ('alpha')");
+      expect((await begin('12:00:01', { onOtherMachine: refuse })).tickNo).toBe(1);
+    });
+
+    test('also where two come under a new name at the same time', async () => {
+      const { database, driver, begin } = await openStarts();
+      const other = await openDriver(database);
+      const results = await Promise.allSettled([
+        begin('12:00:01', { onOtherMachine: refuse }, { machineId: 'one' }),
+        beginTick(
+          other,
+          { ...ALPHA, machineId: 'two' },
+          { tickAt: at('12:00'), startedAt: at('12:00:01'), onOtherMachine: refuse },
+        ),
+      ]);
+      expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
+      expect(await tickNumbers(driver, 'alpha')).toEqual({ own: 1, all: 1 });
     });
   });
 });

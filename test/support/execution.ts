@@ -22,6 +22,7 @@ export function requestWith(changes: Partial<ExecutionRequest> = {}): ExecutionR
     graceMs: 500,
     cancel: new AbortController().signal,
     outputLimitBytes: 65_536,
+    stillMine: () => Promise.resolve(true),
     services: {},
     ...changes,
   };

@@ -3,10 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { DatabaseLocation } from '../../src/config/config.ts';
 import { carriersOf } from '../../src/execute/processes.ts';
+import type { Engine } from '../../src/store/driver.ts';
 import { packageRoot } from '../../src/store/package-root.ts';
 import { at } from './builders.ts';
-import { connectOperator, type Operator, openVirtualDatabase } from './virtual-database.ts';
+import { fullUrlOf } from './server-databases.ts';
+import { connectOperator, type Operator, openVirtualDatabase, sqliteAt } from './virtual-database.ts';
 
 /** The minute in which the tasks of a process test are created: long ago by any clock. */
 export const CREATED_AT = '2024-01-01T00:00:00Z';
@@ -25,6 +28,9 @@ export type RunningProgram = { readonly pid: number; readonly ended: Promise<Pro
 /** A folder with a configuration of its own, in which the built program is called as cron would call it. */
 export type ProgramWorld = {
   readonly folder: string;
+  /** The database that the configuration names. */
+  readonly location: DatabaseLocation;
+  /** Where the file is, or would be, if the database is one of SQLite. */
   readonly databasePath: string;
   readonly start: (...words: readonly string[]) => RunningProgram;
   /** Runs the program to its end. */
@@ -35,22 +41,36 @@ export type ProgramWorld = {
 
 export type ProgramSettings = Readonly<Record<string, unknown>>;
 
-/** A world without a database. `settings` are keys of the configuration file. */
-export function openProgramWorld(settings: ProgramSettings = {}): ProgramWorld {
-  const folder = mkdtempSync(join(tmpdir(), 'periodic-cron-program-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return programWorldIn(folder, join(folder, 'tasks.sqlite'), settings);
+/**
+ * A world without a database: a SQLite file that is not there yet, or the database given, whatever is in it. `settings`
+ * are keys of the configuration file.
+ */
+export function openProgramWorld(settings: ProgramSettings = {}, location?: DatabaseLocation): ProgramWorld {
+  const folder = newFolder();
+  return programWorldIn(folder, location ?? sqliteAt(join(folder, 'tasks.sqlite')), settings);
 }
 
 /** A world with a migrated database, and an operator's connection whose triggers believe in {@link CREATED_AT}. */
-export async function openStockedWorld(settings: ProgramSettings = {}): Promise<ProgramWorld & Operator> {
-  const database = await openVirtualDatabase(CREATED_AT);
-  return { ...database, ...programWorldIn(database.folder, database.path, settings) };
+export async function openStockedWorld(
+  settings: ProgramSettings = {},
+  engine: Engine = 'sqlite',
+): Promise<ProgramWorld & Operator> {
+  const database = await openVirtualDatabase(CREATED_AT, engine);
+  return { ...database, ...programWorldIn(database.folder, database.location, settings) };
+}
+
+/** Another node with the same database: a folder, a configuration and a state directory of its own. */
+export function openNodeBeside(
+  { location }: Pick<ProgramWorld, 'location'>,
+  node: string,
+  settings: ProgramSettings = {},
+): ProgramWorld {
+  return programWorldIn(newFolder(), location, { node, ...settings });
 }
 
 /** An operator's connection to the database that the program made. */
-export function operatorIn({ databasePath }: ProgramWorld): Operator {
-  return connectOperator(databasePath, { now: at(CREATED_AT) });
+export function operatorIn({ location }: Pick<ProgramWorld, 'location'>): Operator {
+  return connectOperator(location, { now: at(CREATED_AT) });
 }
 
 /** The columns of a task that runs one command once, at the first tick after its creation. */
@@ -81,10 +101,16 @@ export function processesOfRun({ runRows }: Pick<Operator, 'runRows'>, index = -
   return typeof token === 'string' ? carriersOf('PERIODIC_CRON_RUN_ID', token) : [];
 }
 
-function programWorldIn(folder: string, databasePath: string, settings: ProgramSettings): ProgramWorld {
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'periodic-cron-program-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function programWorldIn(folder: string, location: DatabaseLocation, settings: ProgramSettings): ProgramWorld {
   const configPath = join(folder, 'periodic-cron.json');
   const config = {
-    database: `sqlite:${databasePath}`,
+    database: location.engine === 'sqlite' ? location.url : fullUrlOf(location),
     node: 'alpha',
     state_directory: join(folder, 'state'),
     ...settings,
@@ -101,7 +127,8 @@ function programWorldIn(folder: string, databasePath: string, settings: ProgramS
   const launch = (file: string, args: readonly string[]) => running(spawn(file, args, { cwd: folder, env }));
   return {
     folder,
-    databasePath,
+    location,
+    databasePath: location.engine === 'sqlite' ? location.path : join(folder, 'tasks.sqlite'),
     start: (...words) => launch(process.execPath, [program, ...words]),
     call: (...words) => launch(process.execPath, [program, ...words]).ended,
     shell: (line) => launch('bash', ['-c', line]).ended,

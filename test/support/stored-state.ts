@@ -1,7 +1,8 @@
 import { onTestFinished } from 'vitest';
 import type { TaskState } from '../../src/core/state.ts';
+import { connectTo } from '../../src/store/connect.ts';
 import type { Driver } from '../../src/store/driver.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+
 import { openVirtualDatabase, type VirtualDatabase } from './virtual-database.ts';
 import { readState } from './virtual-runs.ts';
 
@@ -20,8 +21,8 @@ export async function openStoredState(): Promise<StoredState> {
 }
 
 /** A runner's connection to the database, closed with the test. */
-export async function openDriver({ path }: VirtualDatabase): Promise<Driver> {
-  const driver = await openSqlite(path, { create: false });
+export async function openDriver({ location }: Pick<VirtualDatabase, 'location'>): Promise<Driver> {
+  const driver = await connectTo(location, { create: false });
   onTestFinished(() => driver.close());
   return driver;
 }

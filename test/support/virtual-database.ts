@@ -3,20 +3,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { onTestFinished } from 'vitest';
-import { type Instant, toText } from '../../src/core/instants.ts';
-import type { Row } from '../../src/store/driver.ts';
-import { migrateSqlite } from '../../src/store/migrate.ts';
+import type { DatabaseLocation } from '../../src/config/config.ts';
+import type { Instant } from '../../src/core/instants.ts';
+import type { Engine, Row } from '../../src/store/driver.ts';
+import { migrateDatabase } from '../../src/store/migrate.ts';
 import { at } from './builders.ts';
+import { borrowDatabase } from './emptied-databases.ts';
+import { newServerDatabase, testedEngine } from './engines.ts';
+import { type Sql, serverSql, sqliteSql } from './operator-sql.ts';
+import { fullUrlOf } from './server-databases.ts';
+import { openSyncClient } from './sync-client.ts';
 
 /** The one clock of a test's world; it moves only when the test moves it. */
 export type VirtualClock = { now: Instant };
 
-/** A connection to a migrated SQLite file, as an operator with plain SQL has it. */
+/** A connection to a migrated database, as an operator with plain SQL has it. */
 export type Operator = {
-  readonly path: string;
+  readonly engine: Engine;
+  /** Where a runner finds the database. */
+  readonly location: DatabaseLocation;
   /** What the triggers read that this connection fires. */
   readonly clock: VirtualClock;
-  readonly sql: Database.Database;
+  readonly sql: Sql;
   /** Inserts a task by plain SQL: columns of periodic_task, and its nodes. Returns its id. */
   readonly addTask: (task: PlainTask) => number;
   /** Changes columns of a task by plain SQL. */
@@ -28,7 +36,7 @@ export type Operator = {
   readonly runRows: () => readonly Row[];
 };
 
-/** An operator's connection to a file of the test's own, without any task, in a folder of its own. */
+/** An operator's connection to a database of the test's own, without any task, and a folder for files beside it. */
 export type VirtualDatabase = Operator & { readonly folder: string };
 
 export type Columns = Readonly<Record<string, string | number | null>>;
@@ -39,24 +47,80 @@ export type PlainTask = {
 };
 
 /** Opens a world's database at 12:00; it is closed and removed with the test. */
-export async function openVirtualDatabase(start: string = '12:00'): Promise<VirtualDatabase> {
+export async function openVirtualDatabase(
+  start: string = '12:00',
+  engine: Engine = testedEngine,
+): Promise<VirtualDatabase> {
   const folder = mkdtempSync(join(tmpdir(), 'periodic-cron-world-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
+  const clock = { now: at(start) };
+  if (engine !== 'sqlite') {
+    const { database, client } = await borrowDatabase(engine);
+    const sql = serverSql(engine, client, clock);
+    return { folder, ...operatorOver(database.location, sql, clock) };
+  }
   const path = join(folder, 'tasks.sqlite');
   writeFileSync(path, await emptyDatabase());
-  return { folder, ...connectOperator(path, { now: at(start) }) };
+  return { folder, ...connectOperator(sqliteAt(path), clock) };
 }
 
-/** Connects to a migrated file as an operator with plain SQL; closed with the test. */
-export function connectOperator(path: string, clock: VirtualClock): Operator {
-  const sql = new Database(path);
-  onTestFinished(() => {
-    sql.close();
-  });
-  setTriggerClock(sql, clock);
+/** A database as `migrate` leaves it, with the task that prunes the history, and with the real clock. */
+export async function openNewDatabase(engine: Engine = testedEngine): Promise<Operator> {
+  const location =
+    engine === 'sqlite' ? newFile() : (await newServerDatabase(engine, { migrated: true })).location;
+  if (location.engine === 'sqlite') {
+    writeFileSync(location.path, '');
+    await migrateDatabase(location);
+  }
+  return connectOperator(location, { now: Date.now() });
+}
+
+function newFile(): ReturnType<typeof sqliteAt> {
+  const folder = mkdtempSync(join(tmpdir(), 'periodic-cron-new-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return sqliteAt(join(folder, 'tasks.sqlite'));
+}
+
+/** Where a SQLite file is. */
+export function sqliteAt(path: string): DatabaseLocation & { readonly engine: 'sqlite' } {
+  return { engine: 'sqlite', url: `sqlite:${path}`, path, origin: 'the tests' };
+}
+
+/** Connects to a migrated database as an operator with plain SQL; closed with the test. */
+export function connectOperator(location: DatabaseLocation, clock: VirtualClock): Operator {
+  if (location.engine === 'sqlite') {
+    const sql = sqliteSql(location.path, clock);
+    onTestFinished(() => {
+      sql.close();
+    });
+    return operatorOver(location, sql, clock);
+  }
+  const client = openSyncClient(fullUrlOf(location));
+  onTestFinished(() => client.close());
+  return operatorOver(location, serverSql(location.engine, client, clock), clock);
+}
+
+/** The path of the file, in a test that is about SQLite alone. */
+export function pathOf({ location }: Pick<Operator, 'location'>): string {
+  if (location.engine !== 'sqlite') {
+    throw new Error(`expected a SQLite file, got ${location.url}`);
+  }
+  return location.path;
+}
+
+/** The connection to the file, in a test that is about SQLite alone. */
+export function sqliteOf({ sql }: Pick<Operator, 'sql'>): Database.Database {
+  if (!(sql instanceof Database)) {
+    throw new Error('expected a connection to a SQLite file, got one to a server');
+  }
+  return sql;
+}
+
+function operatorOver(location: DatabaseLocation, sql: Sql, clock: VirtualClock): Operator {
   const runRows = () => sql.prepare('SELECT * FROM periodic_run ORDER BY id').all() as readonly Row[];
   return {
-    path,
+    engine: location.engine,
+    location,
     clock,
     sql,
     addTask: (task) => insertTask(sql, task),
@@ -72,7 +136,7 @@ export function connectOperator(path: string, clock: VirtualClock): Operator {
   };
 }
 
-function readStateRow(sql: Database.Database, name: string, scopeKey: string): Row {
+function readStateRow(sql: Sql, name: string, scopeKey: string): Row {
   const [row] = sql
     .prepare(
       `SELECT s.* FROM periodic_task_state s JOIN periodic_task t ON t.id = s.task_id
@@ -125,7 +189,7 @@ async function migratedBytes(): Promise<Buffer> {
   try {
     const path = join(folder, 'tasks.sqlite');
     writeFileSync(path, '');
-    await migrateSqlite(path);
+    await migrateDatabase(sqliteAt(path));
     const database = new Database(path);
     // What the migration sets up counts from the real now, which no test may depend on.
     database.exec('DELETE FROM periodic_task; DELETE FROM periodic_audit');
@@ -137,25 +201,17 @@ async function migratedBytes(): Promise<Buffer> {
   }
 }
 
-function setTriggerClock(sql: Database.Database, clock: VirtualClock): void {
-  sql.pragma('trusted_schema = ON');
-  sql.function('strftime', { varargs: true }, (format: unknown) => {
-    const text = toText(clock.now);
-    return String(format).replace('%Y-%m-%dT%H:%M', text.slice(0, 16)).replace('%f', text.slice(17, 23));
-  });
-}
-
 const DEFAULT_COLUMNS: Columns = { module: 'succeed', schedule_kind: 'every', schedule: '5m' };
 
-function insertTask(sql: Database.Database, { name, nodes = ['alpha'], columns }: PlainTask): number {
+function insertTask(sql: Sql, { name, nodes = ['alpha'], columns }: PlainTask): number {
   const row = { ...DEFAULT_COLUMNS, ...columns, name };
   const insert = sql.prepare(
     `INSERT INTO periodic_task (${Object.keys(row).join(', ')}) VALUES (${Object.keys(row)
       .map(() => '?')
-      .join(', ')})`,
+      .join(', ')}) RETURNING id`,
   );
   return sql.transaction(() => {
-    const id = Number(insert.run(...Object.values(row)).lastInsertRowid);
+    const id = Number(insert.pluck().get(...Object.values(row)));
     for (const node of nodes) {
       sql.prepare('INSERT INTO periodic_task_node (task_id, node) VALUES (?, ?)').run(id, node);
     }

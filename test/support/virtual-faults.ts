@@ -1,6 +1,9 @@
 import type { Runner } from '../../src/runner/runner.ts';
 import type { Driver, SqlValue } from '../../src/store/driver.ts';
 
+/** What every engine says, in its own words, of a row whose key is taken. */
+export const KEY_IS_TAKEN = /UNIQUE constraint failed|duplicate/i;
+
 /** What goes wrong with a statement that writes; undefined lets it pass. */
 export type FaultOf = (sql: string, params: readonly SqlValue[]) => Error | undefined;
 
@@ -8,15 +11,17 @@ export type FaultOf = (sql: string, params: readonly SqlValue[]) => Error | unde
 export function withWriteFaults(driver: Driver, faultOf: FaultOf): Driver {
   return {
     ...driver,
-    transaction: (work) =>
-      driver.transaction((statements) =>
-        work({
-          all: statements.all,
-          run: (sql, params = []) => {
-            const fault = faultOf(sql, params);
-            return fault === undefined ? statements.run(sql, params) : Promise.reject(fault);
-          },
-        }),
+    transaction: (work, options) =>
+      driver.transaction(
+        (statements) =>
+          work({
+            all: statements.all,
+            run: (sql, params = []) => {
+              const fault = faultOf(sql, params);
+              return fault === undefined ? statements.run(sql, params) : Promise.reject(fault);
+            },
+          }),
+        options,
       ),
   };
 }

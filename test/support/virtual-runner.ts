@@ -1,17 +1,19 @@
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { DEFAULT_SETTINGS } from '../../src/config/config.ts';
+import { DatabaseError } from '../../src/core/errors.ts';
 import { processIdentity, processStartTime } from '../../src/execute/processes.ts';
 import { createRegistry } from '../../src/modules/registry.ts';
 import type { Runner, RunnerEvent } from '../../src/runner/runner.ts';
 import { openSpool } from '../../src/runner/spool.ts';
 import { runTick, type TickOptions, type TickReport } from '../../src/runner/tick.ts';
-import { openSqlite } from '../../src/store/sqlite.ts';
+import { connectTo } from '../../src/store/connect.ts';
+import type { Driver } from '../../src/store/driver.ts';
 import { at } from './builders.ts';
 import { openVirtualDatabase, type VirtualDatabase } from './virtual-database.ts';
 import { type Script, scriptedModules } from './virtual-modules.ts';
 
-/** A runner over a real SQLite file of its own, with a clock that stands still and modules that do as they are told. */
+/** A runner over a real database of its own, with a clock that stands still and modules that do as they are told. */
 export type VirtualWorld = VirtualDatabase & {
   readonly runner: Runner;
   readonly script: Script;
@@ -20,9 +22,12 @@ export type VirtualWorld = VirtualDatabase & {
   readonly warnings: () => readonly string[];
   /** One tick of the node, begun at this instant; cron's latency is 0 unless `processAgeMs` says otherwise. */
   readonly tick: (instant: string, options?: Partial<TickOptions>) => Promise<TickReport>;
-  /** Another runner over the same file: another node, host, process or limit. */
+  /** Another runner over the same database: another node, host, process or limit. */
   readonly otherRunner: (changes: Partial<Runner>) => Runner;
   readonly spoolFolder: string;
+  /** Lets nobody but this test write, for longer than a runner waits. */
+  readonly lockWrites: () => void;
+  readonly unlockWrites: () => void;
 };
 
 export type WorldOptions = {
@@ -39,14 +44,16 @@ export async function openVirtualWorld({
   busyLimitMs = 10_000,
 }: WorldOptions = {}): Promise<VirtualWorld> {
   const database = await openVirtualDatabase(start);
-  const driver = await openSqlite(database.path, { create: false, busyLimitMs });
-  onTestFinished(() => driver.close());
+  const connected = await connectTo(database.location, { create: false, busyLimitMs });
+  onTestFinished(() => connected.close());
+  const { driver, ...lock } = withLock(connected, database);
   const script: Script = { clock: database.clock, started: [], call: () => undefined };
   const events: RunnerEvent[] = [];
   const spoolFolder = join(database.folder, 'spool');
   const runner = runnerOver({ database, script, events, spoolFolder, driver });
   return {
     ...database,
+    ...lock,
     runner,
     script,
     events,
@@ -57,7 +64,39 @@ export async function openVirtualWorld({
   };
 }
 
-/** One tick of any runner over the world's file. */
+type Locked = Pick<VirtualWorld, 'lockWrites' | 'unlockWrites'> & { readonly driver: Driver };
+
+/** On SQLite the lock is a real one. A server makes its clients wait for seconds, so there its last word comes at once. */
+function withLock(driver: Driver, { engine, location, sql }: VirtualDatabase): Locked {
+  if (engine === 'sqlite') {
+    const run = (statement: string) => () => {
+      sql.exec(statement);
+    };
+    return { driver, lockWrites: run('BEGIN IMMEDIATE'), unlockWrites: run('ROLLBACK') };
+  }
+  let isLocked = false;
+  const unlessLocked = <T>(write: () => Promise<T>): Promise<T> =>
+    isLocked
+      ? Promise.reject(
+          new DatabaseError(`database ${location.url}: another session holds a lock for too long`),
+        )
+      : write();
+  return {
+    driver: {
+      ...driver,
+      run: (statement, params) => unlessLocked(() => driver.run(statement, params)),
+      transaction: (work, options) => unlessLocked(() => driver.transaction(work, options)),
+    },
+    lockWrites: () => {
+      isLocked = true;
+    },
+    unlockWrites: () => {
+      isLocked = false;
+    },
+  };
+}
+
+/** One tick of any runner over the world's database. */
 export function tickOf(
   runner: Runner,
   { clock }: Pick<VirtualDatabase, 'clock'>,

@@ -29,6 +29,7 @@ export function newRunOf(state: TaskState, changes: Partial<NewRun> = {}): NewRu
     message: null,
     startedAt: at('12:05:01'),
     deadlineAt: null,
+    isLeased: false,
     runner: { machineId: 'machine', bootId: 'boot', pidNamespace: 'pid:[1]', pid: 100, pidStarted: '1' },
     ...changes,
   };

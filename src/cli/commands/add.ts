@@ -56,7 +56,7 @@ function add(context: Context, name: string, given: GivenFlags): Promise<number>
       registry,
     );
     const actor = actorName(context.io.uid);
-    const added = await addTask(session.store.path, definition, actor);
+    const added = await addTask(session.store.database, definition, actor);
     const stored = await allowPast(session, added, reading);
     const view = await viewTask(context, session, stored, registry);
     await logChange(context, session, { event: 'created', ...changedTask(view), actor });

@@ -1,16 +1,17 @@
 import type { Command } from 'commander';
-import type { Config } from '../../config/config.ts';
+import { type Config, databaseName } from '../../config/config.ts';
 import { DatabaseError, SchemaError } from '../../core/errors.ts';
-import { startClock } from '../../runner/clock.ts';
 import { type OpenedStore, openStore } from '../../store/open.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { checkContents } from '../doctor/check-contents.ts';
 import { checkCrontab } from '../doctor/check-crontab.ts';
 import { checkDatabaseFile, checkIntegrity, checkOtherDatabases } from '../doctor/check-database.ts';
+import { checkClocks, checkPasswordFile } from '../doctor/check-server.ts';
 import { type Finding, failureOf, inOrder, ok } from '../doctor/finding.ts';
 import { systemWorld, type World } from '../doctor/world.ts';
 import { EXIT } from '../exit-codes.ts';
+import { readClock } from '../session.ts';
 import { type Color, printable } from '../terminal.ts';
 
 export function define(command: Command, actionOf: ActionOf): void {
@@ -55,6 +56,7 @@ async function examine(
   const crontab = await checkCrontab(config, { world, io });
   return [
     ok('configuration', configText(config)),
+    ...checkPasswordFile(config, world),
     ...checkDatabaseFile(config, world, io),
     ...(await checkOtherDatabases(config, world, io)),
     ...crontab.findings,
@@ -64,7 +66,7 @@ async function examine(
 
 function configText({ file, node, nodeOrigin, database }: Config): string {
   const from = file === undefined ? 'no file, defaults' : `file ${file}`;
-  return `${from}; node ${JSON.stringify(node)} (${nodeOrigin}); database ${database.path} (${database.origin})`;
+  return `${from}; node ${JSON.stringify(node)} (${nodeOrigin}); database ${databaseName(database)} (${database.origin})`;
 }
 
 type Subject = { readonly context: Context; readonly config: Config; readonly world: World };
@@ -75,14 +77,17 @@ async function examineStore(
 ): Promise<readonly Finding[]> {
   let store: OpenedStore;
   try {
-    store = await openStore(config.database.path, { create: false, readOnly: true, migrate: false });
+    store = await openStore(config.database, { create: false, readOnly: true, migrate: false });
   } catch (error) {
     return [failureOf(error instanceof SchemaError ? 'schema' : 'database', error)];
   }
   const findings: Finding[] = [];
   try {
     findings.push(...(await checkIntegrity(store)));
-    const session = { config, store, clock: startClock(context.io.now()) };
+    const session = { config, store, ...(await readClock(store, context)) };
+    if (config.database.engine !== 'sqlite') {
+      findings.push(...(await checkClocks(config.database, context, session.clockOffsetMs ?? 0)));
+    }
     findings.push(...(await checkContents({ context, session, world }, promise)));
   } catch (error) {
     // A damaged file opens, and fails when it is read.

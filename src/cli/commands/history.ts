@@ -49,13 +49,13 @@ type Flags = {
 function showHistory(context: Context, task: string | undefined, flags: Flags): Promise<number> {
   return withSession(context, { readOnly: true }, async ({ store, clock }) => {
     const filter = filterOf(task, flags, clock());
-    const newest = await listRuns(store.path, filter);
+    const newest = await listRuns(store.database, filter);
     const runs = flags.reverse === true ? newest.toReversed() : newest;
-    print(context.output, runs, await runsToRetry(store.path));
+    print(context.output, runs, await runsToRetry(store.database));
     if (runs.length > 0) {
       return EXIT.ok;
     }
-    context.output.note(nothingText(filter, await knownTaskNames(store.path)));
+    context.output.note(nothingText(filter, await knownTaskNames(store.database)));
     return EXIT.nothingMatched;
   });
 }

@@ -1,9 +1,12 @@
 import type { Command } from 'commander';
+import { databaseName } from '../../config/config.ts';
 import { faultText } from '../../core/errors.ts';
 import { type Instant, toShortText } from '../../core/instants.ts';
 import { nameOf } from '../../core/task.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
+import { holdText } from '../../runner/reasons.ts';
 import { listTasks } from '../../store/definitions.ts';
+import { findHold } from '../../store/hold.ts';
 import { listNodes } from '../../store/nodes.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
@@ -62,7 +65,7 @@ async function viewsWanted(
   const { config, store } = session;
   const registry = await openRegistry(config, context.io.cwd);
   const node = flags.all === true ? undefined : config.node;
-  const tasks = (await listTasks(store.path)).filter(
+  const tasks = (await listTasks(store.database)).filter(
     (task) => node === undefined || concernsNode(task, node),
   );
   const views = await viewTasks(context, session, tasks, { registry, node });
@@ -77,6 +80,10 @@ async function printViews({ output }: Context, session: Session, views: readonly
   for (const { record, faults } of views.filter((view) => view.faults.length > 0)) {
     output.line(printable(`task ${JSON.stringify(nameOf(record))} is invalid: ${faultText(faults)}`));
   }
+  const hold = await findHold(session.store.driver, session.config.node, now);
+  if (hold !== undefined) {
+    output.line(output.paint('yellow', printable(`nothing new starts here: ${holdText(hold)}`)));
+  }
   output.line(output.paint('dim', printable(await footer(session, views.length, now))));
 }
 
@@ -87,7 +94,7 @@ async function footer({ config, store }: Session, count: number, now: Instant): 
       ? 'has not ticked yet (see crontab.example)'
       : `ticked ${relativeTime(known.lastTickAt, now)}`;
   const tasks = count === 1 ? '1 task' : `${count} tasks`;
-  return `${tasks} · node ${JSON.stringify(config.node)} ${tick} · database ${config.database.path} · now ${toShortText(now).slice(0, 16)}Z`;
+  return `${tasks} · node ${JSON.stringify(config.node)} ${tick} · database ${databaseName(config.database)} · now ${toShortText(now).slice(0, 16)}Z`;
 }
 
 function columnsAt(now: Instant): readonly Column<TaskView>[] {

@@ -23,7 +23,7 @@ type Flags = { readonly raw?: boolean };
 function showOutput(context: Context, run: string, { raw }: Flags): Promise<number> {
   const id = countValue('output', run, { min: 1, max: Number.MAX_SAFE_INTEGER });
   return withSession(context, { readOnly: true }, async ({ store }) => {
-    const found = await findRunById(store.path, id);
+    const found = await findRunById(store.database, id);
     if (found === undefined) {
       throw new NotFoundError(`there is no run ${id}: "periodic-cron history" lists those that there are`);
     }

@@ -32,10 +32,10 @@ export function define(command: Command, actionOf: ActionOf): void {
 function postpone(context: Context, name: string, flags: { readonly node?: string }): Promise<number> {
   return withSession(context, {}, async (session) => {
     const node = flags.node === undefined ? undefined : normalizeName(flags.node);
-    const stored = await findTask(session.store.path, name);
+    const stored = await findTask(session.store.database, name);
     const done = await postponeStates(context, session, stored, node);
     const registry = await openRegistry(session.config, context.io.cwd);
-    const view = await viewTask(context, session, await findTask(session.store.path, name), registry);
+    const view = await viewTask(context, session, await findTask(session.store.database, name), registry);
     const where = node === undefined ? '' : ` on node ${JSON.stringify(node)}`;
     tellTask(context, session, view, {
       done: `postponed task ${JSON.stringify(nameOf(stored.record))}${where}${whatElse(done)}`,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { parseByteSize } from '../../config/byte-size.ts';
+import type { DatabaseLocation } from '../../config/config.ts';
 import { DefinitionError, UsageError } from '../../core/errors.ts';
 import { parseOptions } from '../../modules/options.ts';
 import { pruneHistoryModule } from '../../modules/shipped/prune-history.ts';
@@ -39,7 +40,7 @@ function prune(context: Context, flags: Flags): Promise<number> {
   const given = readFlags(flags);
   return withEndSignals((signals) =>
     withSession(context, {}, async ({ store, clock }) => {
-      const { batchSize, limits } = await usualRequest(store.path);
+      const { batchSize, limits } = await usualRequest(store.database);
       const pruned = await pruneHistory(store.driver, {
         limits: { ...limits, ...given },
         batchSize,
@@ -84,9 +85,9 @@ function bytesValue(flag: string, text: string): number | null {
 
 /** What the first task of the module prunes by, or the module's defaults if there is no such task. */
 async function usualRequest(
-  path: string,
+  database: DatabaseLocation,
 ): Promise<{ readonly limits: HistoryLimits; readonly batchSize: number }> {
-  const tasks = await listTasks(path);
+  const tasks = await listTasks(database);
   const task = tasks.find(({ record }) => record.fields.module === pruneHistoryModule.id);
   const checked = await parseOptions(pruneHistoryModule.options, task?.record.fields.options);
   if (checked.kind === 'invalid') {

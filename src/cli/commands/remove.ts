@@ -22,7 +22,7 @@ function remove(context: Context, name: string): Promise<number> {
   return withSession(context, {}, async (session) => {
     const { store } = session;
     const actor = actorName(context.io.uid);
-    const { record, states } = await removeTask(store.path, name, actor);
+    const { record, states } = await removeTask(store.database, name, actor);
     const scopes = states.map(({ scopeKey }) => scopeKey);
     await logChange(context, session, {
       event: 'removed',

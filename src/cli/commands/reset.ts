@@ -31,7 +31,7 @@ function reset(context: Context, name: string, flags: { readonly node?: string }
   return withSession(context, {}, async (session) => {
     const node = flags.node === undefined ? undefined : normalizeName(flags.node);
     const actor = actorName(context.io.uid);
-    const stored = await resetTask(session.store.path, name, { node, now: session.clock(), actor });
+    const stored = await resetTask(session.store.database, name, { node, now: session.clock(), actor });
     await giveUpUnseen(context, session, stored.record.id);
     const registry = await openRegistry(session.config, context.io.cwd);
     const view = await viewTask(context, session, stored, registry);

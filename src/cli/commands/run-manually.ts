@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
+import type { DatabaseLocation } from '../../config/config.ts';
 import { messageOf, NotFoundError, PeriodicCronError, UsageError } from '../../core/errors.ts';
 import { normalizeName } from '../../core/names.ts';
 import { nameOf, runsOn, type TaskRecord } from '../../core/task.ts';
 import { harmless } from '../../execute/harmless.ts';
 import { COMMAND_ID } from '../../modules/shipped/command.ts';
 import { runByHand } from '../../runner/manual.ts';
+import { refuseForeignName } from '../../runner/node-identity.ts';
 import { failedForGood, type Runner, type RunnerEvent, type RunReport } from '../../runner/runner.ts';
 import { findTask, listTasks } from '../../store/definitions.ts';
 import { actorName } from '../actor.ts';
@@ -14,6 +16,7 @@ import { nodesOf } from '../describe-task.ts';
 import { withEndSignals } from '../end-signals.ts';
 import { type EventLog, logRunnerEvent, openEventLog } from '../event-log.ts';
 import { EXIT } from '../exit-codes.ts';
+import { flagNotation, RUN_SCHEDULED_FLAGS } from '../flags.ts';
 import { readOptionValues } from '../option-values.ts';
 import type { Output } from '../output.ts';
 import { runReportJson } from '../run-json.ts';
@@ -25,6 +28,7 @@ type ManualFlags = {
   readonly tags?: string;
   readonly option?: readonly string[];
   readonly node?: string;
+  readonly takeover?: boolean;
 };
 
 export function define(command: Command, actionOf: ActionOf): void {
@@ -37,6 +41,10 @@ export function define(command: Command, actionOf: ActionOf): void {
     .option('--tags <TAGS>', 'the tasks of this node with these tags: a+b,c is both a and b, or c')
     .option('-o, --option <KEY=VALUE>', 'an option of the module for this run, repeatable', collect)
     .option('-n, --node <NAME>', 'act as this node')
+    .option(
+      flagNotation(RUN_SCHEDULED_FLAGS.takeover),
+      'act under the name of this node though another machine, which is gone, ticked under it',
+    )
     .addHelpText(
       'after',
       `
@@ -59,10 +67,13 @@ function runManually(context: Context, flags: ManualFlags): Promise<number> {
   }
   return withEndSignals((signals) =>
     withSession(context, { node: flags.node }, async (session) => {
-      const records = await recordsWanted(session.store.path, session.config.node, flags);
+      const records = await recordsWanted(session.store.database, session.config.node, flags);
       const log = signed(await openEventLog(context, session, { show: true }), actorName(context.io.uid));
       const show = showEvent(context.output, log);
       const runner = runnerOf(context, session, { cancel: signals.cancel, onEvent: show });
+      if (flags.node === undefined && flags.takeover !== true) {
+        await refuseForeignName(runner);
+      }
       const wishes = { words: flags.option ?? [], isOwnNode: flags.node === undefined };
       const ends = await runAll(runner, records, wishes);
       tellEnds(context.output, ends);
@@ -73,21 +84,21 @@ function runManually(context: Context, flags: ManualFlags): Promise<number> {
 
 /** Those named, or those of this node that the tags select, ascending by (ordering, id). */
 async function recordsWanted(
-  path: string,
+  database: DatabaseLocation,
   node: string,
   { task, tags }: ManualFlags,
 ): Promise<readonly TaskRecord[]> {
   if (task !== undefined) {
     const names = new Set(task);
     for (const name of names) {
-      await findTask(path, name);
+      await findTask(database, name);
     }
-    const named = (await listTasks(path, [...names])).map(({ record }) => record);
+    const named = (await listTasks(database, [...names])).map(({ record }) => record);
     refuseElsewhere(named, node);
     return named;
   }
   const wanted = tagsWanted(tags ?? '');
-  const records = (await listTasks(path))
+  const records = (await listTasks(database))
     .map(({ record }) => record)
     .filter((record) => runsOn(nodesOf(record), node) && hasTags(record, wanted));
   if (records.length === 0) {

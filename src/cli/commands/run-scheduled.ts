@@ -75,11 +75,11 @@ function tick(flags: RunScheduledFlags, context: Context, cancel: AbortSignal): 
 }
 
 function passOptions(
-  { parallel, failFast, limitSeconds }: RunScheduledFlags,
+  { parallel, failFast, limitSeconds, takeover }: RunScheduledFlags,
   { clock }: Runner,
 ): TickOptions {
   const noStartAfter = limitSeconds === undefined ? undefined : clock() + limitSeconds * 1_000;
-  return { parallel, failFast, noStartAfter };
+  return { parallel, failFast, noStartAfter, takeover };
 }
 
 async function dryRun(

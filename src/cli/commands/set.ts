@@ -54,7 +54,7 @@ function set(context: Context, name: string, given: GivenFlags): Promise<number>
     const registry = await openRegistry(session.config, context.io.cwd);
     const actor = actorName(context.io.uid);
     let changes: readonly Change[] = [];
-    const changed = await changeTask(session.store.path, name, actor, async ({ record }) => {
+    const changed = await changeTask(session.store.database, name, actor, async ({ record }) => {
       const definition = await definitionAfter({ context, session, registry }, record, given);
       changes = changesOf(record, definition);
       return Object.fromEntries(changes.map(({ field, after }) => [field, after]));

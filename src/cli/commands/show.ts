@@ -29,7 +29,7 @@ export function define(command: Command, actionOf: ActionOf): void {
 function show(context: Context, name: string): Promise<number> {
   const { output } = context;
   return withSession(context, { readOnly: true }, async (session) => {
-    const stored = await findTask(session.store.path, name);
+    const stored = await findTask(session.store.database, name);
     const registry = await openRegistry(session.config, context.io.cwd);
     const view = await viewTask(context, session, stored, registry);
     if (output.isJson) {

@@ -33,7 +33,7 @@ export async function checkContents(
     ...known.flatMap(({ name, lastTickAt }) => (lastTickAt === null ? [] : [name])),
   ]);
   const registry = await openRegistry(config, context.io.cwd);
-  const views = await viewTasks(context, session, await listTasks(store.path), { registry });
+  const views = await viewTasks(context, session, await listTasks(store.database), { registry });
   const liveRuns = await listAliveRuns(store.driver);
   return [
     checkSchema(store),
@@ -47,7 +47,7 @@ export async function checkContents(
       promise,
       liveRuns,
       now: clock(),
-      ticks: await recentTicks(store.path, config.node, EXAMINED_TICKS),
+      ticks: await recentTicks(store.database, config.node, EXAMINED_TICKS),
       lastTickAt: known.find(({ name }) => name === config.node)?.lastTickAt ?? null,
       isCronRunning: world.isCronRunning(),
     }),

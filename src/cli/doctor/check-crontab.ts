@@ -1,4 +1,4 @@
-import type { Config } from '../../config/config.ts';
+import { type Config, type DatabaseLocation, databaseName } from '../../config/config.ts';
 import { messageOf } from '../../core/errors.ts';
 import type { Instant } from '../../core/instants.ts';
 import { parseSchedule } from '../../core/schedule/next-slot.ts';
@@ -64,19 +64,28 @@ async function judgeLine(line: TickLine, config: Config, surroundings: Surroundi
     return { kind: 'fault', where, message: target.message };
   }
   const { database, node } = target.config;
-  const isOurs = database.path === config.database.path && node === config.node;
+  const isOurs = isSameDatabase(database, config.database) && node === config.node;
   if (!isOurs && !isProgram(line)) {
     return scheduled(line, { where, world, isScript: true });
   }
   if (!isOurs) {
     return { kind: 'elsewhere', where, target: target.config };
   }
-  const owner = world.fileFacts(config.database.path)?.uid;
+  const owner = ownerOf(config.database, world);
   if (owner !== undefined && account.uid !== 0 && account.uid !== owner) {
-    const message = `${line.user} is not the owner of the database ${config.database.path}, so its ticks cannot write`;
+    const message = `${line.user} is not the owner of the database ${databaseName(config.database)}, so its ticks cannot write`;
     return { kind: 'fault', where, message };
   }
   return scheduled(line, { where, world, isScript: false });
+}
+
+function isSameDatabase(one: DatabaseLocation, other: DatabaseLocation): boolean {
+  return one.engine === other.engine && databaseName(one) === databaseName(other);
+}
+
+/** Whoever owns the file; a server has users of its own. */
+function ownerOf(database: DatabaseLocation, world: World): number | undefined {
+  return database.engine === 'sqlite' ? world.fileFacts(database.path)?.uid : undefined;
 }
 
 function scheduled(
@@ -118,7 +127,9 @@ function tickText({ schedule, user, program }: TickLine, isScript: boolean): str
 
 /** Only what differs from this call. */
 function targetText({ database, node }: Config, config: Config): string {
-  const databaseText = database.path === config.database.path ? [] : [`the database ${database.path}`];
+  const databaseText = isSameDatabase(database, config.database)
+    ? []
+    : [`the database ${databaseName(database)}`];
   const nodeText = node === config.node ? [] : [`the node ${JSON.stringify(node)}`];
   return [...databaseText, ...nodeText].join(', ');
 }

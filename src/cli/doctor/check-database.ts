@@ -1,11 +1,12 @@
 import { dirname } from 'node:path';
-import type { Config } from '../../config/config.ts';
+import { type Config, type DatabaseLocation, databaseName } from '../../config/config.ts';
 import { loadConfig } from '../../config/sources.ts';
 import { PeriodicCronError } from '../../core/errors.ts';
 import { sqliteFacts } from '../../store/health.ts';
 import { SCHEMA_VERSION } from '../../store/migrations.ts';
 import type { OpenedStore } from '../../store/open.ts';
 import type { Io } from '../io.ts';
+import { checkServer } from './check-server.ts';
 import { type Finding, fail, listed, ok, warn } from './finding.ts';
 import type { World } from './world.ts';
 
@@ -20,6 +21,9 @@ const NO_SPACE_BYTES = 16 * MEBIBYTE;
 
 /** Who may read and write the file and its folder, and whether its disk has room. */
 export function checkDatabaseFile({ database }: Config, world: World, io: Io): readonly Finding[] {
+  if (database.engine !== 'sqlite') {
+    return [];
+  }
   const { path } = database;
   const file = world.fileFacts(path);
   const folder = world.fileFacts(dirname(path));
@@ -118,8 +122,12 @@ const TRIGGERS = [
   'periodic_task_updated',
 ];
 
-/** What SQLite says of the file. */
-export async function checkIntegrity({ driver, path }: OpenedStore): Promise<readonly Finding[]> {
+/** What the engine says of the file, or of itself. */
+export async function checkIntegrity({ driver, database }: OpenedStore): Promise<readonly Finding[]> {
+  if (database.engine !== 'sqlite') {
+    return checkServer({ driver }, database);
+  }
+  const { path } = database;
   const { version, journalMode, damages, triggers } = await sqliteFacts(driver);
   const missing = TRIGGERS.filter((name) => !triggers.includes(name));
   return [
@@ -169,15 +177,19 @@ export function checkSchema({ schema }: OpenedStore): Finding {
 export async function checkOtherDatabases(config: Config, world: World, io: Io): Promise<readonly Finding[]> {
   const places = [await defaultPath(io, 0), await defaultPath(io, io.uid), await defaultPath(io, undefined)];
   const others = [...new Set(places)].filter(
-    (path) => path !== undefined && path !== config.database.path && world.fileFacts(path) !== undefined,
+    (path) => path !== undefined && path !== pathOf(config.database) && world.fileFacts(path) !== undefined,
   );
   return others.map((path) =>
     warn(
       'other database',
-      `there is a second database, ${path}; this call looks at ${config.database.path} (${config.database.origin})`,
+      `there is a second database, ${path}; this call looks at ${databaseName(config.database)} (${config.database.origin})`,
       'if both are in use, name one of them for all users in /etc/periodic-cron/config.yaml; if not, move the unused one away',
     ),
   );
+}
+
+function pathOf(database: DatabaseLocation): string | undefined {
+  return database.engine === 'sqlite' ? database.path : undefined;
 }
 
 /** Where a call of that user without any configuration keeps its database; undefined without a home. */
@@ -194,7 +206,7 @@ async function defaultPath(io: Io, uid: number | undefined): Promise<string | un
         throw Object.assign(new Error('no configuration'), { code: 'ENOENT' });
       },
     });
-    return database.path;
+    return pathOf(database);
   } catch (error) {
     if (error instanceof PeriodicCronError) {
       return undefined;

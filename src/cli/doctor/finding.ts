@@ -5,6 +5,7 @@ const CHECKS = [
   'configuration',
   'database',
   'other database',
+  'clock',
   'schema',
   'modules',
   'definitions',

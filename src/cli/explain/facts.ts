@@ -13,6 +13,7 @@ import {
   runsAliveAt,
   type StateKey,
 } from '../../store/history.ts';
+import type { Hold } from '../../store/hold.ts';
 import {
   countingStart,
   deactivation,
@@ -20,6 +21,7 @@ import {
   removalOfNode,
   resetsAfter,
 } from '../../store/past-definition.ts';
+import { holdsAt } from '../../store/past-holds.ts';
 import type { Run } from '../../store/rows.ts';
 import { type SlotFacts, slotFacts } from './slot-facts.ts';
 import { type Start, startOfRun } from './start.ts';
@@ -60,6 +62,8 @@ export type StateFacts = SlotFacts & {
   /** The scheduled runs that were alive on the node when its last tick began. */
   readonly runningAtTick: readonly Run[];
   readonly maxRunning: number;
+  /** What kept the node from starting anything then; of a shared state, this node. */
+  readonly hold: Hold | undefined;
 };
 
 /** Collects what is known of one state. Reads only. */
@@ -97,6 +101,7 @@ export async function loadStateFacts(subject: Subject, scopeKey: string): Promis
     resets: resetsAfter(audit, scopeKey, at),
     state,
     maxRunning,
+    hold: (await holdsAt(subject.database, at)).ofNode(scopeKey === ALL_NODES ? subject.here : scopeKey),
     rhythmSeconds: subject.rhythmSecondsOfKey(scopeKey),
     ...slots,
     ...runs,
@@ -138,25 +143,25 @@ function definitionFor({ checked, zoneOfKey }: Subject, scopeKey: string): Defin
     : { kind: 'valid', task, timetable };
 }
 
-async function loadRuns({ path, at }: Subject, key: StateKey) {
+async function loadRuns({ database, at }: Subject, key: StateKey) {
   return {
-    attempts: await attemptsUpTo(path, key, at),
-    nextRecorded: await firstSlotRunAfter(path, key, at),
-    fault: await newestFault(path, key, at),
-    aliveAt: await runsAliveAt(path, at, { state: key }),
+    attempts: await attemptsUpTo(database, key, at),
+    nextRecorded: await firstSlotRunAfter(database, key, at),
+    fault: await newestFault(database, key, at),
+    aliveAt: await runsAliveAt(database, at, { state: key }),
   };
 }
 
 /** The runs beside those of the slot: one by hand since, and what was alive when the slot came. */
 async function loadRunsAround(
-  { path, at }: Subject,
+  { database, at }: Subject,
   key: StateKey,
   { slot, attempts }: { readonly slot: Instant | undefined; readonly attempts: readonly Run[] },
 ) {
   const own = new Set(attempts.map(({ id }) => id));
-  const aliveAtSlot = slot === undefined ? [] : await runsAliveAt(path, slot, { state: key });
+  const aliveAtSlot = slot === undefined ? [] : await runsAliveAt(database, slot, { state: key });
   return {
-    manualRun: await newestManualRun(path, key, { from: slot ?? 0, to: at }),
+    manualRun: await newestManualRun(database, key, { from: slot ?? 0, to: at }),
     aliveAtSlot: aliveAtSlot.filter(({ id }) => !own.has(id)),
   };
 }
@@ -166,12 +171,12 @@ function sharedNodes(listed: readonly string[]): readonly string[] | undefined {
   return listed.includes(ALL_NODES) ? undefined : listed;
 }
 
-async function loadTicks({ path, at }: Subject, nodes: readonly string[] | undefined, slot: Instant) {
-  const lastTick = await lastTickUpTo(path, at, nodes);
+async function loadTicks({ database, at }: Subject, nodes: readonly string[] | undefined, slot: Instant) {
+  const lastTick = await lastTickUpTo(database, at, nodes);
   const running =
-    lastTick === undefined ? [] : await runsAliveAt(path, lastTick.startedAt, { node: lastTick.node });
+    lastTick === undefined ? [] : await runsAliveAt(database, lastTick.startedAt, { node: lastTick.node });
   return {
-    ticks: await ticksAround(path, slot, nodes),
+    ticks: await ticksAround(database, slot, nodes),
     lastTick,
     runningAtTick: running.filter(({ trigger }) => trigger === 'schedule'),
   };

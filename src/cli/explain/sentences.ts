@@ -3,7 +3,7 @@ import { faultText } from '../../core/errors.ts';
 import { isReboot } from '../../core/schedule/cron-fields.ts';
 import { windowNever } from '../../core/schedule/window.ts';
 import { newState } from '../../core/state.ts';
-import { skipText } from '../../runner/reasons.ts';
+import { holdText, skipText } from '../../runner/reasons.ts';
 import { ordinalTick } from '../tick-wait.ts';
 import { instantText } from '../times.ts';
 import type { StateFacts } from './facts.ts';
@@ -75,6 +75,8 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
       ];
     case 'excluded':
       return [`${slot} stayed due: the schedule excludes the time until ${instantText(verdict.until)}.`];
+    case 'held':
+      return [`${slot} stayed due, since nothing new started here: ${holdText(verdict.hold)}.`];
     case 'left-behind':
       return [
         `${slot} was due, and no tick had taken it when the task began to count anew: since then its slots count from ${instantText(verdict.countedFrom)} on.`,

@@ -1,3 +1,4 @@
+import type { DatabaseLocation } from '../../config/config.ts';
 import type { Instant } from '../../core/instants.ts';
 import { startOf } from '../../core/slots.ts';
 import { newState, type TaskState } from '../../core/state.ts';
@@ -46,9 +47,9 @@ export async function startOfRun(subject: Subject, started: Started): Promise<St
     delayedBy: isDelayed
       ? { words: delayWords(isSpread, timetable.randomOffsetSeconds > 0), until }
       : undefined,
-    ticks: await ticksAround(subject.path, mayStartAt, ticking),
+    ticks: await ticksAround(subject.database, mayStartAt, ticking),
     wentFirst: task.retryPastNext
-      ? await retryBefore(subject.path, key, { oldest, mayStartAt, startedAt: run.startedAt })
+      ? await retryBefore(subject.database, key, { oldest, mayStartAt, startedAt: run.startedAt })
       : undefined,
   };
 }
@@ -62,11 +63,11 @@ function delayWords(isSpread: boolean, hasOffset: boolean): string {
 
 /** The last attempt of the slot before, if that started when the run could have. */
 async function retryBefore(
-  path: string,
+  database: DatabaseLocation,
   key: StateKey,
   { oldest, mayStartAt, startedAt }: Record<'oldest' | 'mayStartAt' | 'startedAt', Instant>,
 ): Promise<Run | undefined> {
-  const before = await attemptsUpTo(path, key, oldest - 1);
+  const before = await attemptsUpTo(database, key, oldest - 1);
   return before.findLast(
     (run) =>
       run.attempt > 1 && run.startedAt !== null && run.startedAt >= mayStartAt && run.startedAt < startedAt,

@@ -1,3 +1,4 @@
+import type { DatabaseLocation } from '../../config/config.ts';
 import { localTimezone } from '../../config/local-zone.ts';
 import { didYouMean } from '../../config/near-miss.ts';
 import { NotFoundError } from '../../core/errors.ts';
@@ -27,7 +28,7 @@ export type Question = {
 
 /** A task as it was at the instant that is asked about. */
 export type Subject = Question & {
-  readonly path: string;
+  readonly database: DatabaseLocation;
   readonly maxRunning: number;
   readonly known: KnownTask;
   readonly stored: StoredTask | undefined;
@@ -63,13 +64,13 @@ export async function findSubject(
   session: Session,
   question: Question,
 ): Promise<FoundSubject> {
-  const { path } = session.store;
-  const [stored] = await listTasks(path, [question.name]);
-  const id = await lastTaskId(path, question.name);
+  const { database } = session.store;
+  const [stored] = await listTasks(database, [question.name]);
+  const id = await lastTaskId(database, question.name);
   if (id === undefined) {
-    throw await unknownTask(path, question.name);
+    throw await unknownTask(database, question.name);
   }
-  const known = { id, audit: await listAudit(path, id), current: stored?.record };
+  const known = { id, audit: await listAudit(database, id), current: stored?.record };
   const past = pastOf(known, question);
   return past.kind === 'there'
     ? {
@@ -84,8 +85,8 @@ function pastOf(known: KnownTask, { at, isNow }: Question): PastTask {
   return isNow && known.current !== undefined ? { kind: 'there', record: known.current } : taskAt(known, at);
 }
 
-async function unknownTask(path: string, name: string): Promise<NotFoundError> {
-  const hint = didYouMean(name, await knownTaskNames(path));
+async function unknownTask(database: DatabaseLocation, name: string): Promise<NotFoundError> {
+  const hint = didYouMean(name, await knownTaskNames(database));
   return new NotFoundError(
     `there is no task ${JSON.stringify(name)}, and the ledger remembers none of that name${hint}`,
   );
@@ -116,7 +117,7 @@ async function subjectOf(
       : keysOf(question, { nodes, known: [...zones.keys()], here: config.node });
   return {
     ...question,
-    path: store.path,
+    database: store.database,
     maxRunning: config.maxRunning,
     known,
     stored,

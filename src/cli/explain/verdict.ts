@@ -2,6 +2,7 @@ import { type Fault, faultText } from '../../core/errors.ts';
 import type { Instant } from '../../core/instants.ts';
 import type { TickRow } from '../../store/health.ts';
 import type { AuditEntry } from '../../store/history.ts';
+import type { Hold } from '../../store/hold.ts';
 import type { Run } from '../../store/rows.ts';
 import type { StateFacts } from './facts.ts';
 
@@ -25,6 +26,8 @@ export type Verdict =
   | { readonly kind: 'left-behind'; readonly slot: Instant; readonly countedFrom: Instant }
   /** The slot was handled, but what became of it was deleted with old history. */
   | { readonly kind: 'history-deleted'; readonly slot: Instant }
+  /** The node was drained, or there was maintenance. */
+  | { readonly kind: 'held'; readonly slot: Instant; readonly hold: Hold }
   | { readonly kind: 'still-running'; readonly slot: Instant; readonly runs: readonly [Run, ...Run[]] }
   | { readonly kind: 'no-tick'; readonly slot: Instant }
   | { readonly kind: 'retry-first'; readonly slot: Instant; readonly retryAt: Instant }
@@ -122,6 +125,9 @@ function judgeTick(facts: StateFacts): Verdict {
   const { at, ticks, lastTick, maxRunning, runningAtTick } = facts;
   const slot = facts.slot ?? at;
   const early = judgeStart(facts, slot);
+  if (facts.hold !== undefined && early?.kind !== 'starts-later') {
+    return { kind: 'held', slot, hold: facts.hold };
+  }
   if (early !== undefined) {
     return early;
   }

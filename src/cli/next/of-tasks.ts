@@ -1,3 +1,4 @@
+import type { DatabaseLocation } from '../../config/config.ts';
 import { localTimezone } from '../../config/local-zone.ts';
 import { type Fault, faultText } from '../../core/errors.ts';
 import { floorToMinute, type Instant, SECOND_MS } from '../../core/instants.ts';
@@ -31,17 +32,20 @@ export function answersOfTasks(
   question: Question,
 ): Promise<readonly Answer[]> {
   return withSession(context, { node, readOnly: true }, async (session) => {
-    const stored = await findTasks(session.store.path, names);
+    const stored = await findTasks(session.store.database, names);
     const viewpoint = await viewpointOf(context, session);
     return Promise.all(stored.map((task) => answerOf(task, viewpoint, question)));
   });
 }
 
-async function findTasks(path: string, names: readonly string[]): Promise<readonly StoredTask[]> {
+async function findTasks(
+  database: DatabaseLocation,
+  names: readonly string[],
+): Promise<readonly StoredTask[]> {
   for (const name of names) {
-    await findTask(path, name);
+    await findTask(database, name);
   }
-  return listTasks(path, names);
+  return listTasks(database, names);
 }
 
 /** From where tasks are looked at. */

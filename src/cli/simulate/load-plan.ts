@@ -50,7 +50,7 @@ export async function loadPlan(
 ): Promise<LoadedPlan> {
   const { config, store, clock } = session;
   const now = clock();
-  const stored = await listTasks(store.path);
+  const stored = await listTasks(store.database);
   const names = await nodeNames(session, stored);
   if (question.node !== undefined && !names.includes(question.node)) {
     throw new NotFoundError(

@@ -2,8 +2,9 @@ import { patchOf } from '../../core/advance.ts';
 import { type DecidedDefinition, type Decision, decide } from '../../core/due.ts';
 import { floorToMinute, type Instant, SECOND_MS } from '../../core/instants.ts';
 import { afterSuccess, endPolicyOf } from '../../core/run-end.ts';
-import { nextSlotOf, type TickTime, tickNumber } from '../../core/slots.ts';
-import { newState, type TaskState } from '../../core/state.ts';
+import { nextSlotOf, type TickTime } from '../../core/slots.ts';
+import { newState } from '../../core/state.ts';
+import { isOnDueList } from '../../core/tick-time.ts';
 import type { StatePatch } from '../../core/transitions.ts';
 import type { SimulatedState, Simulation, SimulationPlan } from './plan.ts';
 import { createTally, type Tally } from './tally.ts';
@@ -88,20 +89,11 @@ function beginTick(world: World, node: string, at: Instant): void {
   world.tickNumbers.set(node, number);
   world.allTicks += 1;
   const tick = { tickAt: floorToMinute(at), ticks: { own: number, all: world.allTicks } };
-  const waiting = world.states.filter(({ state, nodes }) => nodes.has(node) && isDue(state, tick));
+  const waiting = world.states.filter(({ state, nodes }) => nodes.has(node) && isOnDueList(state, tick));
   world.tally.tick(node, at);
   if (waiting.length > 0) {
     world.workers.push({ node, tick, waiting, beganAt: at, isBusy: false, now: at, running: undefined });
   }
-}
-
-function isDue(state: TaskState, tick: TickTime): boolean {
-  const { earliestStart, dueTick } = state;
-  return (
-    earliestStart === 'decide-anew' ||
-    (earliestStart !== null && earliestStart <= tick.tickAt) ||
-    (dueTick !== null && dueTick <= tickNumber(state, tick))
-  );
 }
 
 /** Lets the ticks work that have something to do up to the instant, always the one whose turn comes first. */

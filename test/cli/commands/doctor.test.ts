@@ -98,7 +98,7 @@ describe('doctor', () => {
     expect(out.replace(/by SQLite \d+\.\d+\.\d+/, 'by SQLite N').split('\n')).toEqual([
       `ok    configuration: no file, defaults; node "alpha" (host name); database ${world.database} (flag --database)`,
       `ok    database: ${world.database}, sound, by SQLite N`,
-      'ok    schema: version 2',
+      'ok    schema: version 3',
       'ok    modules: 2 known',
       'ok    definitions: 1 task, all valid',
       'ok    states: none handled in the future, none overdue',
@@ -196,11 +196,11 @@ describe('the database', () => {
     const world = await healthyWorld();
     world.sql('UPDATE periodic_schema SET version = 7');
     expect(problems((await examine(world)).findings)).toEqual([
-      'warn schema: version 7, of a newer periodic-cron; this one knows version 2, and may work with it',
+      'warn schema: version 7, of a newer periodic-cron; this one knows version 3, and may work with it',
     ]);
     world.sql('UPDATE periodic_schema SET oldest_version = 7');
     expect(problems((await examine(world)).findings)).toEqual([
-      `fail schema: database ${world.database} has schema version 7, which needs a program that knows version 7 or later; this one knows version 2: upgrade periodic-cron`,
+      `fail schema: database ${world.database} has schema version 7, which needs a program that knows version 7 or later; this one knows version 3: upgrade periodic-cron`,
     ]);
   });
 

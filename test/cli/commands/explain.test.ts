@@ -341,6 +341,33 @@ describe('explain, of a slot that no run took,', () => {
     ]);
   });
 
+  test('says that there was maintenance, or that the node was drained, then and now', async () => {
+    const world = await openBackup();
+    const change = (at: string, action: string, after: object) =>
+      world.sql(
+        'INSERT INTO periodic_audit (changed_at, actor, action, after) VALUES (?, ?, ?, ?)',
+        `2026-11-21T${at}:00.000Z`,
+        'bob',
+        action,
+        JSON.stringify(after),
+      );
+    const until = '2026-11-21T00:25:00.000Z';
+    change('00:05', 'maintenance on', { since: '2026-11-21T00:05:00.000Z', until, reason: 'upgrade' });
+    change('00:35', 'node drained', { node: 'alpha', since: '2026-11-21T00:35:00.000Z', reason: 'disk' });
+    change('00:36', 'node drained', { node: 'beta', since: '2026-11-21T00:36:00.000Z', reason: '' });
+    change('00:37', 'node resumed', { node: 'beta' });
+    insertTick(world, '00:50');
+    expect((await explained(world, '--at', '2026-11-21T00:12Z')).slice(3, 4)).toEqual([
+      '  The slot 2026-11-21 00:10:00Z stayed due, since nothing new started here: maintenance is on since 2026-11-21T00:05:00Z until 2026-11-21T00:25:00Z by bob (upgrade).',
+    ]);
+    expect((await explained(world, '--at', '2026-11-21T00:32Z')).slice(3, 4)).toEqual([
+      '  The slot 2026-11-21 00:30:00Z was due, and no tick came to take it.',
+    ]);
+    expect((await explained(world)).slice(3, 4)).toEqual([
+      '  The slot 2026-11-21 00:50:00Z stayed due, since nothing new started here: the node is drained since 2026-11-21T00:35:00Z by bob (disk).',
+    ]);
+  });
+
   test('says that a pending attempt of the slot before goes first', async () => {
     const world = await openBackup('--retry-limit', '3', '--retry-past-next');
     insertTick(world, '00:50');

@@ -1,9 +1,11 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
-import { writeWithKnex } from '../../../src/store/knex.ts';
-import { migrationConfig } from '../../../src/store/migrations.ts';
+import { takeBackMigration } from '../../../src/store/migrate.ts';
+import { sqliteAt } from '../../support/virtual-database.ts';
 import { openWorld } from './command-world.ts';
+
+const NAMES = ['0001_create_tables', '0002_add_policies', '0003_share_with_nodes'];
 
 describe('migrate', () => {
   test('creates the database with all of its schema, then finds nothing to do', async () => {
@@ -11,13 +13,13 @@ describe('migrate', () => {
     const created = await call('migrate');
     expect(created).toEqual({
       exitCode: 0,
-      out: 'ran 0001_create_tables\nran 0002_add_policies\nthe schema has version 2\n',
+      out: 'ran 0001_create_tables\nran 0002_add_policies\nran 0003_share_with_nodes\nthe schema has version 3\n',
       err: '',
     });
     expect(existsSync(database)).toBe(true);
     expect(await callAs({}, 'migrate')).toEqual({
       exitCode: 0,
-      out: 'the schema has version 2: nothing to do\n',
+      out: 'the schema has version 3: nothing to do\n',
       err: '',
     });
   });
@@ -26,10 +28,10 @@ describe('migrate', () => {
     const { call, database } = openWorld();
     expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({
       database,
-      version: 2,
-      ran: ['0001_create_tables', '0002_add_policies'],
+      version: 3,
+      ran: NAMES,
     });
-    expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({ database, version: 2, ran: [] });
+    expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({ database, version: 3, ran: [] });
   });
 
   test('leaves a newer schema alone that knows this program, and refuses one that does not', async () => {
@@ -45,7 +47,7 @@ describe('migrate', () => {
     expect(await call('migrate')).toEqual({
       exitCode: 4,
       out: '',
-      err: `periodic-cron: database ${database} has schema version 99, which needs a program that knows version 98 or later; this one knows version 2: upgrade periodic-cron\n`,
+      err: `periodic-cron: database ${database} has schema version 99, which needs a program that knows version 98 or later; this one knows version 3: upgrade periodic-cron\n`,
     });
   });
 
@@ -55,8 +57,10 @@ describe('migrate', () => {
     other.exec('CREATE TABLE periodic_tick (mine TEXT)');
     other.close();
     const { exitCode, out, err } = await call('migrate', '--json');
-    expect({ exitCode, out }).toEqual({ exitCode: 70, out: '' });
-    expect(err).toMatch(/^periodic-cron: internal error: .*table `periodic_tick` already exists.*\n$/);
+    expect({ exitCode, out }).toEqual({ exitCode: 3, out: '' });
+    expect(err).toBe(
+      `periodic-cron: database ${database}: table \`periodic_tick\` already exists, and no migration made it: name another database with --database, or restore this one from a backup\n`,
+    );
   });
 });
 
@@ -67,16 +71,16 @@ describe('on a schema of the version before', () => {
     const command = ['--module', 'command', '-o', 'command=true'];
     await world.call('add', 'hourly', ...command, '--cron', '@hourly');
     await world.call('add', 'poll', ...command, '--every', '5m', '--retry-limit', '2');
-    await writeWithKnex(world.database, (knex) => knex.migrate.down(migrationConfig));
+    await takeBackMigration(sqliteAt(world.database));
     return world;
   }
 
   test('migrate runs only what is new, and the tasks stay valid', async () => {
     const { call } = await openOldWorld();
-    expect((await call('migrate', '--status')).out).toContain('0002_add_policies   pending\n');
+    expect((await call('migrate', '--status')).out).toContain('0003_share_with_nodes  pending\n');
     expect(await call('migrate')).toEqual({
       exitCode: 0,
-      out: 'ran 0002_add_policies\nthe schema has version 2\n',
+      out: 'ran 0003_share_with_nodes\nthe schema has version 3\n',
       err: '',
     });
     const { tasks } = JSON.parse((await call('list', '--json')).out);
@@ -90,7 +94,7 @@ describe('on a schema of the version before', () => {
   test('a command that writes migrates the embedded database by itself', async () => {
     const { call } = await openOldWorld();
     expect((await call('set', 'poll', '--anchor', 'finish')).exitCode).toBe(0);
-    expect((await call('migrate')).out).toBe('the schema has version 2: nothing to do\n');
+    expect((await call('migrate')).out).toBe('the schema has version 3: nothing to do\n');
   });
 
   test.each([['list'], ['show', 'poll'], ['next', 'poll'], ['explain', 'poll'], ['run_scheduled', '-d']])(
@@ -100,7 +104,7 @@ describe('on a schema of the version before', () => {
       const { exitCode, out, err } = await world.call(...words);
       expect({ exitCode, out }).toEqual({ exitCode: 4, out: '' });
       expect(err).toBe(
-        `periodic-cron: database ${world.database} has schema version 1; this program needs version 2: run "periodic-cron migrate --database sqlite:${world.database}"\n`,
+        `periodic-cron: database ${world.database} has schema version 2; this program needs version 3: run "periodic-cron migrate --database sqlite:${world.database}"\n`,
       );
     },
   );
@@ -114,12 +118,13 @@ describe('migrate --status', () => {
       exitCode: 0,
       out: [
         `database      ${database}`,
-        'its schema    version 2, for programs that know version 2 or later',
-        'this program  version 2',
+        'its schema    version 3, for programs that know version 2 or later',
+        'this program  version 3',
         '',
-        'MIGRATION           STATE',
-        '0001_create_tables  done',
-        '0002_add_policies   done',
+        'MIGRATION              STATE',
+        '0001_create_tables     done',
+        '0002_add_policies      done',
+        '0003_share_with_nodes  done',
         '',
       ].join('\n'),
       err: '',
@@ -133,11 +138,12 @@ describe('migrate --status', () => {
       database,
       version: null,
       oldestVersion: null,
-      programVersion: 2,
+      programVersion: 3,
       done: [],
-      pending: ['0001_create_tables', '0002_add_policies'],
+      pending: NAMES,
+      unfinished: null,
     });
-    expect((await call('migrate', '--status')).out).toContain('0001_create_tables  pending\n');
+    expect((await call('migrate', '--status')).out).toContain('0001_create_tables     pending\n');
     expect(sql('SELECT name FROM sqlite_master')).toEqual([]);
   });
 
@@ -158,5 +164,62 @@ describe('migrate --status', () => {
       err: `periodic-cron: there is no database ${database} yet: "periodic-cron add" or the first run_scheduled creates it\n`,
     });
     expect(existsSync(database)).toBe(false);
+  });
+});
+
+describe('migrate --down', () => {
+  test('takes back one migration for each call, and says what was lost and what this program needs', async () => {
+    const { call, sql, database } = openWorld();
+    await call('migrate');
+    sql(
+      "INSERT INTO periodic_node (name, rhythm_s, drained_by) VALUES ('alpha', 60, 'alice'), ('beta', 60, NULL)",
+    );
+    sql("INSERT INTO periodic_maintenance (id, since, actor, reason) VALUES (1, '', 'alice', 'move')");
+    expect(await call('migrate', '--down')).toEqual({
+      exitCode: 0,
+      out: [
+        'took back 0003_share_with_nodes',
+        'lost periodic_node.rhythm_s of 2 rows',
+        'lost periodic_node.drained_by of 1 row',
+        'lost the table periodic_maintenance with 1 row',
+        'the schema has version 2; this program needs version 3, which "periodic-cron migrate" brings back',
+        '',
+      ].join('\n'),
+      err: '',
+    });
+    expect(JSON.parse((await call('migrate', '--down', '--json')).out)).toEqual({
+      database,
+      version: 1,
+      tookBack: '0002_add_policies',
+      lost: [],
+    });
+    expect(await call('migrate', '--down')).toEqual({
+      exitCode: 2,
+      out: '',
+      err: `periodic-cron: database ${database}: expected a migration after 0001_create_tables to take back, which would drop every table with all that it holds: if that is what you want, drop the database itself\n`,
+    });
+    expect((await call('migrate')).out).toContain('the schema has version 3\n');
+  });
+
+  test('leaves alone what a newer program has migrated', async () => {
+    const { call, sql, database } = openWorld();
+    await call('migrate');
+    sql("INSERT INTO periodic_migration (name, batch) VALUES ('0004_do_more', 4)");
+    expect(await call('migrate', '--down')).toEqual({
+      exitCode: 4,
+      out: '',
+      err: `periodic-cron: database ${database} was migrated by a newer periodic-cron: this one does not know 0004_do_more; use that one\n`,
+    });
+  });
+
+  test('creates no database, and goes with no --status', async () => {
+    const { call, database } = openWorld();
+    expect(await call('migrate', '--down')).toMatchObject({ exitCode: 3, out: '' });
+    expect(existsSync(database)).toBe(false);
+    expect(await call('migrate', '--down', '--status')).toEqual({
+      exitCode: 2,
+      out: '',
+      err: 'periodic-cron: expected one of --status and --down, got both\n',
+    });
   });
 });

@@ -18,9 +18,10 @@ export function driverOf(driver: Driver, process: SimulatedProcess, isCutOff: ()
       : call();
   };
   return {
+    engine: driver.engine,
     all: (sql, params) => guarded(() => driver.all(sql, params)),
     run: (sql, params) => guarded(() => driver.run(sql, params)),
-    transaction: (work) => guarded(() => driver.transaction(work)),
+    transaction: (work, options) => guarded(() => driver.transaction(work, options)),
     close: () => driver.close(),
   };
 }
@@ -29,8 +30,8 @@ export function driverOf(driver: Driver, process: SimulatedProcess, isCutOff: ()
 export function dyingDriver(driver: Driver, process: SimulatedProcess, die: () => Promise<never>): Driver {
   return {
     ...driver,
-    transaction: async (work) => {
-      await driver.transaction(work);
+    transaction: async (work, options) => {
+      await driver.transaction(work, options);
       process.isDead = true;
       return die();
     },

@@ -9,6 +9,7 @@ import { openSpool } from '../../../src/runner/spool.ts';
 import { runTick } from '../../../src/runner/tick.ts';
 import { resetTask } from '../../../src/store/reset.ts';
 import { loadCandidate } from '../../../src/store/tick-statements.ts';
+import { sqliteOf } from '../virtual-database.ts';
 import { openVirtualWorld, type VirtualWorld } from '../virtual-runner.ts';
 import { scriptedRegistry } from './scripted-registry.ts';
 import { driverOf, dyingDriver, type SimulatedProcess } from './simulated-process.ts';
@@ -79,7 +80,7 @@ export async function simulate(script: WorldScript): Promise<SimulatedWorld> {
 /** A test's file need not outlive a power cut. What takes a handled slot back is noted where the contract looks. */
 async function prepareDatabase({ runner, sql }: VirtualWorld): Promise<void> {
   await runner.driver.run('PRAGMA synchronous = OFF');
-  sql.pragma('synchronous = OFF');
+  sqliteOf({ sql }).pragma('synchronous = OFF');
   sql.exec(`
     CREATE TABLE simulated_breach (task_id INTEGER, scope_key TEXT, before TEXT, after TEXT);
     CREATE TRIGGER simulated_watch AFTER UPDATE ON periodic_task_state
@@ -189,7 +190,7 @@ async function postpone(stage: Stage, task: SimulatedTask): Promise<void> {
 }
 
 async function reset({ world, timeline }: Stage, { name }: SimulatedTask): Promise<void> {
-  await resetTask(world.path, name, { node: undefined, now: timeline.now(), actor: 'operator' });
+  await resetTask(world.location, name, { node: undefined, now: timeline.now(), actor: 'operator' });
 }
 
 async function byHand(stage: Stage, task: SimulatedTask, node: string): Promise<void> {

@@ -1,0 +1,72 @@
+import type { Knex } from 'knex';
+
+/** Rows that hold something which goes when a migration is taken back: in a column, or a table as a whole. */
+export type Loss = { readonly table: string; readonly column: string | null; readonly rows: number };
+
+/** Counts what taking back a migration would lose. */
+export async function countLosses(knex: Knex, migration: string): Promise<readonly Loss[]> {
+  const { columns, tables } = ADDITIONS[migration] ?? { columns: {}, tables: [] };
+  const losses: Loss[] = [];
+  for (const [table, added] of Object.entries(columns)) {
+    losses.push(...(await countInColumns(knex, table, added)));
+  }
+  for (const table of tables) {
+    const [count] = await knex(table).count({ rows: '*' });
+    losses.push({ table, column: null, rows: Number(count?.['rows']) });
+  }
+  return losses.filter(({ rows }) => rows > 0);
+}
+
+async function countInColumns(knex: Knex, table: string, added: AddedColumns): Promise<readonly Loss[]> {
+  const counts = Object.entries(added).map(([column, usual]) =>
+    usual === null
+      ? knex.raw('count(??) AS ??', [column, column])
+      : knex.raw('count(CASE WHEN ?? <> ? THEN 1 END) AS ??', [column, usual, column]),
+  );
+  const row: Readonly<Record<string, unknown>> | undefined = await knex(table).first(counts);
+  return Object.keys(added).map((column) => ({ table, column, rows: Number(row?.[column]) }));
+}
+
+/** The value by which a column says nothing, by its name. */
+type AddedColumns = Readonly<Record<string, string | number | null>>;
+
+type Additions = {
+  readonly columns: Readonly<Record<string, AddedColumns>>;
+  readonly tables: readonly string[];
+};
+
+/** What each migration brings, after the first, which brings everything. */
+const ADDITIONS: Readonly<Record<string, Additions>> = {
+  '0002_add_policies': {
+    columns: {
+      periodic_task: {
+        anchor: 'slot',
+        first_delay_s: null,
+        enabled_delay_s: null,
+        random_offset_s: 0,
+        catch_up: 'latest',
+        catch_up_max: 100,
+        backoff: 'none',
+        max_period_s: null,
+        deactivate_after: '',
+      },
+      periodic_task_state: { anchored_at: null, current_period_s: null, counted_tick: 0, due_tick: null },
+      periodic_run: { cancel_requested: null },
+    },
+    tables: [],
+  },
+  '0003_share_with_nodes': {
+    columns: {
+      periodic_node: {
+        rhythm_s: null,
+        clock_offset_ms: null,
+        drained_at: null,
+        drained_by: null,
+        drained_reason: null,
+      },
+      periodic_run: { lease_until: null },
+      periodic_tick: { server: null, clock_offset_ms: null },
+    },
+    tables: ['periodic_maintenance'],
+  },
+};
