@@ -37,7 +37,9 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: ['test/processes/**/*.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 240_000,
+          // They wait for servers and time limits more than they compute.
+          maxWorkers: 4,
           // After the units, so that whole processes have the machine for themselves.
           sequence: { groupOrder: 1 },
         },

@@ -9,7 +9,7 @@ export const NODE = 'bench';
 const FAR = '2099-01-01T00:00:00.000Z';
 
 /** The no-op of the shipped modules: pruning without any limit. */
-const NO_OP = JSON.stringify({ max_age_days: null, max_runs: null, max_bytes: null });
+export const NO_OP = JSON.stringify({ max_age_days: null, max_runs: null, max_bytes: null });
 
 /** @param {string} path */
 export function tickArgs(path) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CronExpressionParser } from 'cron-parser';
 import { build } from 'rolldown';
+import { benchContention } from './contention.js';
 import { benchCronStep } from './cron-step.js';
 import { dueDatabase, idleDatabase, tickArgs } from './databases.js';
 import { compare } from './measure.js';
@@ -22,6 +23,7 @@ try {
   await dueTasks();
   await oneCommand();
   await cronStep();
+  await contention();
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
@@ -102,6 +104,18 @@ async function cronStep() {
   }).rows) {
     const figures = `${ours_us.toFixed(2)} µs / ${theirs_us.toFixed(0)} µs`;
     row(`a step of ${text} in ${timezone}`, '≥ 50 × cron-parser', ratio, figures);
+  }
+}
+
+async function contention() {
+  for (const engine of /** @type {const} */ (['postgres', 'mariadb'])) {
+    const rates = await benchContention(engine);
+    if ('reason' in rates) {
+      process.stdout.write(`8 runners on ${engine}: not measured, ${rates.reason}\n`);
+    } else {
+      const figures = `${Math.round(rates.eight)}/s / ${Math.round(rates.one)}/s`;
+      row(`8 runners on ${engine}: rate`, '> 1 × one runner', rates.eight / rates.one, figures);
+    }
   }
 }
 

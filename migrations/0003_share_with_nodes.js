@@ -3,11 +3,9 @@ import { createMariadbTriggers, dropMariadbTriggers } from './support/mariadb_tr
 import { createPostgresTriggers, dropPostgresTriggers } from './support/postgres_triggers.js';
 
 const NODE_COLUMNS = ['rhythm_s', 'clock_offset_ms', 'drained_at', 'drained_by', 'drained_reason'];
-const RUN_COLUMNS = ['lease_until'];
+const RUN_COLUMNS = ['lease_until', 'leftover_on'];
+const LEFTOVER_INDEX = ['leftover_on'];
 const TICK_COLUMNS = ['server', 'clock_offset_ms'];
-
-/** What a state that is made here has. */
-const STATE_COLUMNS = ['task_id', 'scope_key', 'counted_from', 'earliest_start', 'changed_at'];
 
 /** The tables of MariaDB have the character set of their database unless they are told otherwise. */
 const TABLES = [
@@ -46,6 +44,7 @@ export async function up(knex) {
     await createMariadbTriggers(knex);
   }
   if (engine !== 'sqlite') {
+    await markStates(knex, now);
     await addMissingStates(knex, now);
   }
   await knex('periodic_schema').update({
@@ -73,6 +72,9 @@ export async function down(knex) {
   }
   await knex.schema.dropTableIfExists('periodic_maintenance');
   await dropColumns(knex, 'periodic_tick', TICK_COLUMNS);
+  await knex.schema.alterTable('periodic_run', (table) => {
+    table.dropIndex(LEFTOVER_INDEX);
+  });
   await dropColumns(knex, 'periodic_run', RUN_COLUMNS);
   await dropColumns(knex, 'periodic_node', NODE_COLUMNS);
 }
@@ -89,6 +91,9 @@ async function addColumns(knex) {
   });
   await knex.schema.alterTable('periodic_run', (table) => {
     make.instant(table, 'lease_until');
+    // The machine on which processes of a run may be left that another node declared lost.
+    make.name(table, 'leftover_on');
+    table.index(LEFTOVER_INDEX);
   });
   await knex.schema.alterTable('periodic_tick', (table) => {
     make.name(table, 'server');
@@ -113,24 +118,67 @@ async function createMaintenanceTable(knex) {
 }
 
 /**
- * The first migration makes a task, before there were triggers to give it its state. Somebody may have added others.
+ * What was changed while there were no triggers has left no trace, so the next tick decides every state anew.
+ *
+ * @param {import('knex').Knex} knex
+ * @param {string} now
+ */
+async function markStates(knex, now) {
+  await knex.raw("UPDATE periodic_task_state SET epoch = epoch + 1, earliest_start = '', changed_at = ?", [
+    now,
+  ]);
+}
+
+/** The states that each task has, by the rules of the triggers: `t` is the task. */
+const STATE_KEYS = [
+  { key: "'*'", from: 'periodic_task t', where: "t.scope = 'one'" },
+  {
+    key: 'n.node',
+    from: 'periodic_task t JOIN periodic_task_node n ON n.task_id = t.id',
+    where: "t.scope <> 'one' AND n.node <> '*'",
+  },
+  {
+    key: 'p.name',
+    from: "periodic_task t JOIN periodic_task_node n ON n.task_id = t.id AND n.node = '*' CROSS JOIN periodic_node p",
+    where: "t.scope <> 'one'",
+  },
+  {
+    key: "''",
+    from: 'periodic_task t',
+    where: "t.scope <> 'one' AND NOT EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id)",
+  },
+];
+
+/**
+ * The first migration makes a task, before there were triggers to give it its state, and somebody may have added others,
+ * or nodes. A state that is made here counts from now, or goes on from that with the empty key, if the task has one.
  *
  * @param {import('knex').Knex} knex
  * @param {string} now
  */
 async function addMissingStates(knex, now) {
-  const stateless = knex('periodic_task')
-    .leftJoin('periodic_task_state', 'periodic_task_state.task_id', 'periodic_task.id')
-    .whereNull('periodic_task_state.task_id')
-    .select(
-      'periodic_task.id',
-      knex.raw("CASE WHEN periodic_task.scope = 'one' THEN '*' ELSE '' END"),
-      knex.raw('?', [`${now.slice(0, 16)}:00.000Z`]),
-      knex.raw('?', ['']),
-      knex.raw('?', [now]),
+  const minute = `${now.slice(0, 16)}:00.000Z`;
+  for (const { key, from, where } of STATE_KEYS) {
+    // One statement for each: where it is interrupted it is done again, or not, as a whole.
+    await knex.raw(
+      `INSERT INTO periodic_task_state
+         (task_id, scope_key, counted_from, first_slot, counted_tick, earliest_start, changed_at)
+       SELECT t.id, ${key}, COALESCE(u.counted_from, ?), u.first_slot, ${tickNumber(key)}, '', ?
+       FROM ${from} LEFT JOIN periodic_task_state u ON u.task_id = t.id AND u.scope_key = '' AND t.scope <> 'one'
+       WHERE ${where}
+         AND NOT EXISTS (SELECT 1 FROM periodic_task_state x WHERE x.task_id = t.id AND x.scope_key = ${key})`,
+      [minute, now],
     );
-  // One statement: where it is interrupted it is done again, or not, as a whole.
-  await knex
-    .from(knex.raw('?? (??, ??, ??, ??, ??)', ['periodic_task_state', ...STATE_COLUMNS]))
-    .insert(stateless);
+  }
+}
+
+/**
+ * The number of the last tick for a state: of its node, or of all nodes together.
+ *
+ * @param {string} key
+ */
+function tickNumber(key) {
+  return key === "'*'"
+    ? '(SELECT COALESCE(SUM(tick_no), 0) FROM periodic_node)'
+    : `COALESCE((SELECT tick_no FROM periodic_node WHERE name = ${key}), 0)`;
 }

@@ -11,43 +11,8 @@
 // The functions run with the rights of whoever changes a definition, and find their tables whatever the search path of
 // that client is.
 
-const DEFINITION_COLUMNS = [
-  'name',
-  'active',
-  'module',
-  'options',
-  'schedule_kind',
-  'schedule',
-  'timezone',
-  'scope',
-  'ordering',
-  'anchor',
-  'run_immediately',
-  'first_delay_s',
-  'enabled_delay_s',
-  'random_offset_s',
-  'catch_up',
-  'catch_up_max',
-  'start_deadline_s',
-  'timeout_s',
-  'kill_grace_s',
-  'retry_limit',
-  'retry_delay_s',
-  'retry_max_delay_s',
-  'retry_on',
-  'retry_past_next',
-  'backoff',
-  'max_period_s',
-  'deactivate_after',
-  'overlap',
-  'max_parallel',
-];
+import { COUNTING_COLUMNS, DEFINITION_COLUMNS, SLOT_COLUMNS } from './shared_trigger_columns.js';
 
-/** A change of one of these is another schedule: its slots count from the change on. */
-const COUNTING_COLUMNS = ['schedule_kind', 'schedule', 'timezone', 'anchor', 'scope'];
-
-/** With another of these, a task that was done with its only slot has a slot again. No other termination ends so. */
-const SLOT_COLUMNS = ['schedule_kind', 'schedule', 'timezone'];
 const HAD_ITS_SLOT = `OLD.schedule_kind IN ('at', 'ticks')
       AND (terminated_reason LIKE 'done: its only slot has %' OR terminated_reason = 'its only slot was skipped')`;
 

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import type { PasswordSource } from './config.ts';
+import type { DatabaseLocation, PasswordSource } from './config.ts';
 import type { ServerUrl } from './server-url.ts';
 
 const OWN_VARIABLE = 'PERIODIC_CRON_DATABASE_PASSWORD';
@@ -45,4 +45,15 @@ export function passwordOf(
 function absolute(reference: string, folder: string): string {
   const path = /^file:(.*)$/s.exec(reference)?.[1];
   return path === undefined ? reference : `file:${resolve(folder, path)}`;
+}
+
+/** The variables of the environment from which the password of a database comes, or may come. */
+export function secretVariables(database: DatabaseLocation): readonly string[] {
+  if (database.engine === 'sqlite') {
+    return [];
+  }
+  const { password } = database;
+  const named = password?.kind === 'reference' ? /^env:(.+)$/.exec(password.reference)?.[1] : undefined;
+  const drivers = database.engine === 'postgres' && password === undefined ? ['PGPASSWORD'] : [];
+  return [...(named === undefined ? [] : [named]), ...drivers];
 }

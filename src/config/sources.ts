@@ -298,7 +298,8 @@ function nodeOf(
     [file.path, file.values.node],
   ) ?? { origin: 'host name', value: input.hostName };
   const node = normalizeName(value);
-  const fault = faultOfName(node);
+  const fault =
+    node === '*' ? 'expected the name of a machine, got "*", which stands for all' : faultOfName(node);
   if (fault !== undefined) {
     throw new ConfigError(`${origin}: name of the node: ${fault}`);
   }

@@ -5,7 +5,14 @@ import type { RunFacts } from './execution.ts';
 export const RUN_ID_VARIABLE = 'PERIODIC_CRON_RUN_ID';
 
 // They may hold the password of the database, which is no business of a task.
-const WITHHELD = ['PERIODIC_CRON_DATABASE_URL', 'PERIODIC_CRON_DATABASE_PASSWORD'];
+const withheld = new Set(['PERIODIC_CRON_DATABASE_URL', 'PERIODIC_CRON_DATABASE_PASSWORD']);
+
+/** Keeps further variables of this process from every process that it starts for a task. */
+export function withhold(names: readonly string[]): void {
+  for (const name of names) {
+    withheld.add(name);
+  }
+}
 
 /**
  * The environment of a run's process: what the runner inherited, without its secrets, with `added`, and with
@@ -17,7 +24,7 @@ export function environmentOfRun(
 ): Readonly<Record<string, string | undefined>> {
   return {
     ...process.env,
-    ...Object.fromEntries(WITHHELD.map((name) => [name, undefined])),
+    ...Object.fromEntries([...withheld].map((name) => [name, undefined])),
     ...added,
     [RUN_ID_VARIABLE]: run.runId,
     PERIODIC_CRON_TASK: run.task.name,

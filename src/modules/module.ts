@@ -18,7 +18,8 @@ export type TaskContext = {
   readonly signal: AbortSignal;
   /**
    * Asks the database whether this run is still the one that counts: worth a look before a write that must not happen
-   * twice. False when the run was given up, its lease has ended, or the database cannot be asked; never rejects.
+   * twice. False when the run was given up or its lease has ended, and while the
+   * database cannot be asked by a run that holds a lease; never rejects.
    */
   stillMine(): Promise<boolean>;
   readonly log: TaskLog;

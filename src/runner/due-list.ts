@@ -21,12 +21,12 @@ export type Rivals = {
 };
 
 /** How many keys are looked up together; each time that all are gone, twice as many. */
-const FIRST_LOOK = 32;
+const FIRST_LOOK = 8;
 const LONGEST_LOOK = 512;
 /** How many draws after the last trace of another runner begin with such a look. */
 const CAREFUL_DRAWS = 8;
 /** The pause after a lost claim. It doubles with each loss up to 16 times as long, and shrinks as claims are won. */
-const PAUSE_MS = 5;
+const PAUSE_MS = 20;
 const MOST_LOSSES = 5;
 
 /**

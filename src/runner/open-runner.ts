@@ -1,8 +1,10 @@
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { secretVariables } from '../config/database-password.ts';
 import { localTimezone } from '../config/local-zone.ts';
 import { once } from '../core/once.ts';
+import { withhold } from '../execute/environment.ts';
 import { processIdentity, processStartTime } from '../execute/processes.ts';
 import type { Inspector } from '../modules/description.ts';
 import type { DescriptionCache } from '../modules/description-cache.ts';
@@ -34,6 +36,7 @@ const LOAD_LIMIT_MS = 10_000;
 
 /** Builds what a call of the program runs tasks with. Loads nothing that only a due task needs. */
 export function openRunner(settings: RunnerSettings): Runner {
+  withhold(secretVariables(settings.config.database));
   const { config, store, clock, env } = settings;
   const identity = processIdentity();
   return {
@@ -72,6 +75,8 @@ export async function openRegistry(
   cwd: string,
   clock: Clock = startClock(),
 ): Promise<Registry> {
+  // A module's file is loaded to be described, long before it runs.
+  withhold(secretVariables(config.database));
   const { createRegistry } = await import('../modules/registry.ts');
   return createRegistry({
     sources: config.modules,

@@ -6,6 +6,8 @@ import type { SlotRange } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
 import type { Hold } from '../store/hold.ts';
+import type { ListedKey } from '../store/tick-statements.ts';
+import type { NotRun } from './runner.ts';
 
 /** What a run of newer slots replaces, for the ledger; null when no attempt was pending. */
 export function supersededText(state: TaskState, attempt: number | undefined): string | null {
@@ -60,6 +62,11 @@ export function waitText(decision: Waiting, task: Task): string {
     case 'handled-in-future':
       return `handled in the future: its slots are handled until ${toShortText(decision.until)}; "periodic-cron reset" counts from now`;
   }
+}
+
+/** A task of which something is due on a node that starts nothing. */
+export function heldKey({ taskName }: Pick<ListedKey, 'taskName'>, hold: string): NotRun {
+  return { task: taskName, reason: `${hold}; what is due stays due`, nextSlotAt: null, newFault: false };
 }
 
 function waitForTicksText(ticksLeft: number | undefined, task: Task): string {

@@ -7,6 +7,7 @@ import { endLeftovers, type Leftovers } from '../execute/process-tree.ts';
 import { isSameProcess, type ProcessIdentity } from '../execute/processes.ts';
 import { failpoint } from '../store/failpoint.ts';
 import { finishRun, type RunEnd } from '../store/finish.ts';
+import { forgetLeftovers } from '../store/leftovers.ts';
 import { noteLiveRun } from '../store/live-runs.ts';
 import type { Run } from '../store/rows.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
@@ -50,12 +51,19 @@ async function judge(runner: Runner, run: Run): Promise<RunReport | undefined> {
   return undefined;
 }
 
-/** Gives up live runs whose runners cannot be seen from here: an operator has said so by resetting their task. */
+/**
+ * Gives up live runs whose runners cannot be seen from here: an operator has said so by resetting their task. A run with
+ * a lease is given up only when that is over, and one of another node only if the operator named that node: what runs
+ * elsewhere is none of this machine's business.
+ */
 export async function giveUpUnseenRuns(
   runner: Pick<Runner, 'driver' | 'clock' | 'onEvent'> & { readonly identity: ProcessIdentity },
   liveRuns: readonly Run[],
+  node: string,
 ): Promise<number> {
-  const unseen = liveRuns.filter((run) => !isVisible(runner, run));
+  const unseen = liveRuns.filter(
+    (run) => !isVisible(runner, run) && (run.leaseUntil === null ? run.node === node : run.isLeaseOver),
+  );
   for (const run of unseen) {
     const message = messageOfEnd('its runner could not be seen, and an operator reset the task', run.message);
     const end = { ...lostEnd(run, 'reset', '', runner.clock()), message };
@@ -84,6 +92,13 @@ async function warnOnce(runner: Runner, run: Run, reason: string, message: strin
   }
 }
 
+const LEASE_EXPIRED = 'lease_expired';
+
+/** Its own node alone can end what a run has left; the next tick there does. */
+function isElsewhere({ identity, driver }: Runner, run: Run): boolean {
+  return driver.engine !== 'sqlite' && run.machineId !== identity.machineId;
+}
+
 type Death = { readonly reason: string; readonly message: string; readonly mayHaveLeftovers: boolean };
 
 /**
@@ -93,7 +108,9 @@ type Death = { readonly reason: string; readonly message: string; readonly mayHa
  */
 function proofOfDeath(runner: Runner, run: Run): Death | undefined {
   const { identity, clock } = runner;
-  if (run.machineId === identity.machineId && run.bootId !== identity.bootId) {
+  // Machines that were copied have one id: only the node itself takes another boot for a reboot.
+  const isOwn = run.node === runner.node.name || runner.driver.engine === 'sqlite';
+  if (run.machineId === identity.machineId && run.bootId !== identity.bootId && isOwn) {
     return {
       reason: 'rebooted',
       message: 'the machine was booted while the task ran',
@@ -125,7 +142,7 @@ function proofOfDeath(runner: Runner, run: Run): Death | undefined {
 function endOfLease(run: Run, mayHaveLeftovers: boolean): Death | undefined {
   return run.isLeaseOver
     ? {
-        reason: 'lease_expired',
+        reason: LEASE_EXPIRED,
         message: `its runner on node ${JSON.stringify(run.node)} did not renew its lease, which ended at ${toShortText(run.leaseUntil ?? 0)}`,
         mayHaveLeftovers,
       }
@@ -151,7 +168,11 @@ async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunR
   const ended = left.ended.length === 0 ? '' : `; ended what it left: process ${left.ended.join(', ')}`;
   const end = lostEnd(run, death.reason, death.message + ended, runner.clock());
   const recorded = { ...end, message: messageOfEnd(end.message, run.message) };
-  const finished = await finishRun(runner.driver, run.token, recorded, await policyOf(runner, run));
+  const finished = await finishRun(runner.driver, run.token, recorded, {
+    ...(await policyOf(runner, run)),
+    isLeaseOver: death.reason === LEASE_EXPIRED,
+    leftoverOn: isElsewhere(runner, run) ? (run.machineId ?? undefined) : undefined,
+  });
   failpoint('recover.committed');
   if (finished.kind === 'recorded') {
     const { retryAt, nextSlot: nextSlotAt, terminated } = finished;
@@ -195,4 +216,25 @@ function lostEnd(run: Run, reason: string, message: string, endedAt: number): Ru
     endedAt,
     durationMs: run.startedAt === null ? null : Math.max(0, endedAt - run.startedAt),
   };
+}
+
+/**
+ * Ends what is left of runs of this machine that another node has declared lost. What may not be ended is tried again by
+ * the next tick, which says so again.
+ */
+export async function endForgottenRuns(runner: Runner, tokens: readonly string[]): Promise<void> {
+  for (const token of tokens) {
+    const { ended, remaining } = await endLeftovers(token, LEFTOVER_GRACE_MS);
+    if (ended.length > 0) {
+      const message = `another node declared a run of this one lost (${token}); ended what it left: process ${ended.join(', ')}`;
+      runner.onEvent({ kind: 'warning', message });
+    }
+    if (remaining.length === 0) {
+      await forgetLeftovers(runner.driver, token);
+    } else {
+      const pids = remaining.map(({ pid, reason }) => `${pid} (${reason})`).join(', ');
+      const message = `processes of a run that another node declared lost (${token}) cannot be ended: ${pids}`;
+      runner.onEvent({ kind: 'warning', message });
+    }
+  }
 }

@@ -158,7 +158,8 @@ async function perform(
       cancel: watch.signal,
       outputLimitBytes: runner.settings.outputLimitBytes,
       onOutput: (text) => runner.onEvent({ kind: 'output', task: task.name, text }),
-      stillMine: () => holdsRun(runner.driver, token).catch(() => false),
+      // Nobody else takes the place of a run without a lease, however long the database is away.
+      stillMine: () => holdsRun(runner.driver, token).catch(() => !isLeased(runner, state)),
       services: runner.services,
     });
   } finally {

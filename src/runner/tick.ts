@@ -3,6 +3,7 @@ import { floorToMinute, type Instant, toShortText } from '../core/instants.ts';
 import type { TickTime } from '../core/slots.ts';
 import { failpoint } from '../store/failpoint.ts';
 import { findHold } from '../store/hold.ts';
+import { listLeftovers } from '../store/leftovers.ts';
 import {
   type DueKey,
   listDueKeys,
@@ -148,11 +149,18 @@ async function recover(runner: Runner): Promise<readonly RunReport[]> {
     node: runner.node.name,
     machineId: runner.identity.machineId,
   });
-  if (liveRuns.length === 0) {
+  const left = await leftByOthers(runner);
+  if (liveRuns.length + left.length === 0) {
     return [];
   }
-  const { recoverRuns } = await import('./recovery.ts');
+  const { endForgottenRuns, recoverRuns } = await import('./recovery.ts');
+  await endForgottenRuns(runner, left);
   return recoverRuns(runner, liveRuns);
+}
+
+/** Nobody else can have declared a run of a file lost. */
+function leftByOthers({ driver, identity }: Runner): Promise<readonly string[]> {
+  return driver.engine === 'sqlite' ? Promise.resolve([]) : listLeftovers(driver, identity.machineId);
 }
 
 async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Promise<PassResult> {
@@ -161,7 +169,22 @@ async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Pro
     return { runs: [], notRun: [], cutShort: false };
   }
   const { runPass } = await import('./pass.ts');
-  return runPass(runner, keys, tick, options);
+  if (tick.hold === undefined) {
+    return runPass(runner, keys, tick, options);
+  }
+  // Nothing starts, so there is nothing to decide but what was changed.
+  const pass = await runPass(
+    runner,
+    keys.filter(({ isMarked }) => isMarked),
+    tick,
+    options,
+  );
+  const { heldKey } = await import('./reasons.ts');
+  const held = keys.filter(({ isMarked }) => !isMarked).map((key) => heldKey(key, tick.hold ?? ''));
+  for (const notRun of held) {
+    runner.onEvent({ kind: 'not-run', notRun });
+  }
+  return { ...pass, notRun: [...pass.notRun, ...held] };
 }
 
 /** What stays due, because it runs still or the tick ended before it, is due now. */

@@ -9,7 +9,7 @@ import { failpoint } from './failpoint.ts';
 import { findHold, type Hold } from './hold.ts';
 import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
 import { giveUpPending, moveState } from './move-state.ts';
-import { instantText, RUN_COLUMNS, type Run, runOf } from './rows.ts';
+import { instantText, numberOf, RUN_COLUMNS, type Run, runOf } from './rows.ts';
 
 /** Who runs: enough to prove at the next tick that the runner is dead, and not another process with its number. */
 export type RunnerIdentity = {
@@ -106,7 +106,14 @@ async function takeState(driver: Driver, statements: Statements, claim: Claim): 
   });
 }
 
-async function whyRefused(statements: Statements, { run, maxRunning }: Claim): Promise<ClaimResult> {
+async function whyRefused(statements: Statements, { state, run, maxRunning }: Claim): Promise<ClaimResult> {
+  const [now] = await statements.all(
+    'SELECT epoch FROM periodic_task_state WHERE task_id = ? AND scope_key = ?',
+    [state.taskId, state.scopeKey],
+  );
+  if (now === undefined || numberOf(now['epoch']) !== state.epoch) {
+    return { kind: 'lost' };
+  }
   const rows = await statements.all(
     `SELECT ${RUN_COLUMNS} FROM periodic_run WHERE live_node = ? AND trigger_kind = 'schedule' ORDER BY id`,
     [run.node],

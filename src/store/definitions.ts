@@ -5,6 +5,7 @@ import { nameOf, type TaskDefinition } from '../core/task.ts';
 import type { Row } from './driver.ts';
 import { withKnex, writeWithKnex } from './knex.ts';
 import { definitionRow } from './rows.ts';
+import { isDuplicateKey } from './server-errors.ts';
 import { readTask, readTasks, type StoredTask } from './task-rows.ts';
 
 export type { StoredTask } from './task-rows.ts';
@@ -46,7 +47,7 @@ export function addTask(
   return writeWithKnex(database, async (knex) => {
     await refuseTakenName(knex, definition.name);
     const auditMark = await lastAuditId(knex);
-    await knex('periodic_task').insert(definitionRow(definition));
+    await refusingTakenName(definition.name, knex('periodic_task').insert(definitionRow(definition)));
     const { id } = await knex('periodic_task').where({ name: definition.name }).first('id');
     await writeParts(knex, Number(id), definition);
     await signAudit(knex, { taskId: Number(id), after: auditMark, actor });
@@ -85,8 +86,7 @@ async function writeChange(
   actor: string,
 ): Promise<StoredTask | undefined> {
   const name = nameOf(before.record);
-  // Where no lock is held from the start, another change must not come in between the look and the update.
-  await knex('periodic_task').where({ id: before.record.id }).forUpdate().first('id');
+  await lockTask(knex, before.record.id);
   const { record } = await readTask(knex, name);
   if (
     record.id !== before.record.id ||
@@ -100,7 +100,8 @@ async function writeChange(
   const auditMark = await lastAuditId(knex);
   const row = definitionRow(fields);
   if (Object.keys(row).length > 0) {
-    await knex('periodic_task').where({ id: record.id }).update(row);
+    const update = knex('periodic_task').where({ id: record.id }).update(row);
+    await refusingTakenName(fields.name ?? name, update);
   }
   await writeParts(knex, record.id, fields);
   await signAudit(knex, { taskId: record.id, after: auditMark, actor });
@@ -114,12 +115,19 @@ async function writeChange(
  */
 export function removeTask(database: DatabaseLocation, name: string, actor: string): Promise<StoredTask> {
   return writeWithKnex(database, async (knex) => {
+    const { record } = await readTask(knex, name);
+    await lockTask(knex, record.id);
     const stored = await readTask(knex, name);
     const auditMark = await lastAuditId(knex);
     await knex('periodic_task').where({ id: stored.record.id }).delete();
     await signAudit(knex, { taskId: stored.record.id, after: auditMark, actor });
     return stored;
   });
+}
+
+/** Where no lock is held from the start, another change must not come in between the look and the write. */
+async function lockTask(knex: Knex, id: number): Promise<void> {
+  await knex('periodic_task').where({ id }).forUpdate().first('id');
 }
 
 /** Nodes and tags that stay are left alone: removing and adding a node again would let it count anew. */
@@ -159,8 +167,23 @@ async function replaceParts(
 async function refuseTakenName(knex: Knex, name: string): Promise<void> {
   const taken = await knex('periodic_task').where({ name }).first('id');
   if (taken !== undefined) {
-    throw new DefinitionError(`task ${JSON.stringify(name)}`, [NAME_TAKEN]);
+    throw nameTaken(name);
   }
+}
+
+/** Another call may have taken the name since it was looked for; where no lock is held from the start, the key tells. */
+async function refusingTakenName(name: string, write: PromiseLike<unknown>): Promise<void> {
+  try {
+    await write;
+  } catch (error) {
+    throw isDuplicateKey(error, NAME_KEY) ? nameTaken(name) : error;
+  }
+}
+
+const NAME_KEY = 'periodic_task_name_unique';
+
+function nameTaken(name: string): DefinitionError {
+  return new DefinitionError(`task ${JSON.stringify(name)}`, [NAME_TAKEN]);
 }
 
 async function lastAuditId(knex: Knex): Promise<number> {

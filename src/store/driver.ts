@@ -15,9 +15,10 @@ export type TransactionOptions<T> = {
   /**
    * Asked after a commit that was never answered, in a transaction of a new connection: returns the result if the work
    * is in the database after all, undefined if it is not. Without it, such work is simply done again, so it must be of
-   * a kind that finds itself done.
+   * a kind that finds itself done. It is asked before the work is done again, and once more after that, when the
+   * unanswered commit may have come while the work waited for its locks.
    */
-  readonly confirm?: (statements: Statements) => Promise<T | undefined>;
+  readonly confirm?: (statements: Statements, moment: 'before' | 'after') => Promise<T | undefined>;
 };
 
 /**

@@ -5,8 +5,10 @@ import { type AfterRun, afterRun, type EndPolicy, withoutLost } from '../core/ru
 import { parseEvery } from '../core/schedule/every.ts';
 import type { RunStatus, TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
+import { nowText } from './dialect.ts';
 import type { Driver, Row, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
+import { markLeftovers } from './leftovers.ts';
 import { moveState } from './move-state.ts';
 import { numberOrNull, RUN_COLUMNS, type Run, runOf, stateOf } from './rows.ts';
 
@@ -54,6 +56,10 @@ export type FinishRules = EndPolicy & {
    * has moved since, it is read all the same.
    */
   readonly claimed?: { readonly run: RunKey; readonly state: TaskState };
+  /** The run is ended because its lease is over: not where that was renewed meanwhile. */
+  readonly isLeaseOver?: boolean;
+  /** The machine on which processes of the run may be left, which its own node has to end. */
+  readonly leftoverOn?: string | undefined;
 };
 
 /**
@@ -66,9 +72,10 @@ export function finishRun(
   end: RunEnd,
   rules: FinishRules,
 ): Promise<FinishResult> {
-  const { claimed, ...policy } = rules;
+  const { claimed, isLeaseOver = false, leftoverOn, ...policy } = rules;
   const finish = async (statements: Statements): Promise<FinishResult> => {
-    const changed = await writeEnd(statements, token, end, 'running');
+    const stillOver = isLeaseOver ? `AND lease_until <= ${nowText(driver.engine)}` : '';
+    const changed = await writeEnd(statements, token, end, { from: 'running', condition: stillOver });
     const run = changed && claimed !== undefined ? claimed.run : await readRun(statements, token);
     if (run === undefined) {
       return { kind: 'unknown' };
@@ -77,6 +84,9 @@ export function finishRun(
       return { kind: 'already-ended' };
     }
     failpoint('finish.ended');
+    if (leftoverOn !== undefined) {
+      await markLeftovers(statements, token, leftoverOn);
+    }
     const coming = await moveOn(statements, run, end, { policy, known: claimed?.state });
     return { kind: 'recorded', ...coming };
   };
@@ -124,7 +134,7 @@ export function recordLateEnd(
 ): Promise<LateResult> {
   const late = { ...end, message: joinMessages(end.message, 'reported late') };
   const record = async (statements: Statements): Promise<LateResult> => {
-    const wasLive = await writeEnd(statements, token, late, 'running');
+    const wasLive = await writeEnd(statements, token, late, { from: 'running' });
     const run = await readRun(statements, token);
     if (run === undefined) {
       return { kind: 'unknown' };
@@ -139,7 +149,7 @@ export function recordLateEnd(
     }
     const undone = await undoLost(statements, run, { end, policy });
     failpoint('replay.undone');
-    if (undone !== undefined && (await writeEnd(statements, token, late, 'lost'))) {
+    if (undone !== undefined && (await writeEnd(statements, token, late, { from: 'lost' }))) {
       failpoint('replay.corrected');
       await markEnd(statements, token, { ...undone, status: end.status });
       failpoint('replay.marked');
@@ -165,7 +175,7 @@ async function writeEnd(
   statements: Statements,
   token: string,
   end: RunEnd,
-  from: 'running' | 'lost',
+  { from, condition = '' }: { readonly from: 'running' | 'lost'; readonly condition?: string },
 ): Promise<boolean> {
   const row: Record<string, SqlValue> = {
     status: end.status,
@@ -182,7 +192,7 @@ async function writeEnd(
   const changed = await statements.run(
     `UPDATE periodic_run SET live_node = NULL, ${Object.keys(row)
       .map((column) => `${column} = ?`)
-      .join(', ')} WHERE token = ? AND status = ?`,
+      .join(', ')} WHERE token = ? AND status = ? ${condition}`,
     [...Object.values(row), token, from],
   );
   return changed === 1;

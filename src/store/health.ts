@@ -3,7 +3,7 @@ import type { DatabaseLocation } from '../config/config.ts';
 import { type Instant, toText } from '../core/instants.ts';
 import type { Driver, Row } from './driver.ts';
 import { withKnex } from './knex.ts';
-import { instantOf, numberOf, numberOrNull, RUN_COLUMNS, type Run, runOf, textOf } from './rows.ts';
+import { instantOf, numberOf, numberOrNull, textOf } from './rows.ts';
 
 /** One call of run_scheduled on a node. */
 export type TickRow = {
@@ -96,36 +96,6 @@ function tickOf(row: Row): TickRow {
     server: textOf(row['server']),
     clockOffsetMs: numberOrNull(row['clock_offset_ms']),
   };
-}
-
-/** A machine that has ticked. */
-export type NodeRow = {
-  readonly name: string;
-  readonly version: string | null;
-  readonly lastTickAt: Instant | null;
-};
-
-/** The nodes that have ticked, by name. */
-export function listNodes(database: DatabaseLocation): Promise<readonly NodeRow[]> {
-  return withKnex(database, async (knex) => {
-    const rows: readonly Row[] = await knex('periodic_node').orderBy('name');
-    return rows.map((row) => ({
-      name: String(row['name']),
-      version: textOf(row['version']),
-      lastTickAt: instantOf(row['last_tick_at']),
-    }));
-  });
-}
-
-/** The runs of all nodes that are recorded as alive. */
-export function allLiveRuns(database: DatabaseLocation): Promise<readonly Run[]> {
-  return withKnex(database, async (knex) => {
-    const rows: readonly Row[] = await knex('periodic_run')
-      .select(knex.raw(RUN_COLUMNS))
-      .whereNotNull('live_node')
-      .orderBy('id');
-    return rows.map(runOf);
-  });
 }
 
 /** What SQLite says of the file itself. */

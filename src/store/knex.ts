@@ -71,12 +71,15 @@ function ignore(): void {
   // Whatever goes wrong is thrown as well.
 }
 
+/** Its errors show the statement; with the values in it they would tell what tasks hold. */
+const COMMON = { log: SILENT, compileSqlOnError: false };
+
 async function withSqlite<T>(path: string, work: Work<T>): Promise<T> {
   const knex = createKnex({
     client: 'better-sqlite3',
     connection: { filename: path },
     useNullAsDefault: true,
-    log: SILENT,
+    ...COMMON,
     pool: {
       min: 1,
       max: 1,
@@ -117,7 +120,7 @@ async function withServer<T>(location: ServerLocation, access: Access, work: Wor
     location.engine === 'postgres'
       ? await (await import('./postgres.ts')).postgresForKnex(location, access)
       : await (await import('./mariadb.ts')).mariadbForKnex(location, access);
-  const knex = createKnex({ client: server.client, connectionPool: server.pool, log: SILENT });
+  const knex = createKnex({ client: server.client, connectionPool: server.pool, ...COMMON });
   try {
     return await work(knex, server.mayHelp);
   } catch (error) {

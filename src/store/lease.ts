@@ -1,6 +1,11 @@
 import { LEASE_S } from '../core/lease.ts';
 import { nowText } from './dialect.ts';
-import type { Driver } from './driver.ts';
+import type { Driver, Engine } from './driver.ts';
+
+/** A column that says whether a live run's lease has ended, by the database's clock. */
+export function leaseOver(engine: Engine): string {
+  return `CASE WHEN lease_until <= ${nowText(engine)} THEN 1 ELSE 0 END AS is_lease_over`;
+}
 
 /**
  * Renews the lease of a live run, by the database's clock. False when the run is not alive any more: it was declared

@@ -153,16 +153,36 @@ async function setUp(connection: Connection, { readOnly, hasLimits }: MariadbSes
     throw new ReadOnlyServerError('the server only reads');
   }
   const limit = String(row?.['version']).includes('MariaDB') ? MARIADB_LIMITS : MYSQL_LIMITS;
+  await joinCluster(connection);
   await rowsOf(
     connection,
     `SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, ${readOnly ? 'READ ONLY' : 'READ WRITE'}`,
   );
   await rowsOf(
     connection,
-    `SET SESSION sql_mode = '${SQL_MODE}', time_zone = '+00:00'${
+    `SET SESSION autocommit = 1, sql_mode = '${SQL_MODE}', time_zone = '+00:00'${
       hasLimits ? `, innodb_lock_wait_timeout = ${LOCK_LIMIT_S}, ${limit}` : ''
     }`,
   );
+}
+
+/**
+ * A server of a cluster that is out of its quorum takes connections and refuses every table: another one has to be found.
+ * Any other may be a moment behind the rest, so what was committed before this connection is waited for.
+ */
+async function joinCluster(connection: Connection): Promise<void> {
+  const rows = await rowsOf(
+    connection,
+    "SHOW GLOBAL STATUS WHERE Variable_name IN ('wsrep_provider_name', 'wsrep_ready')",
+  );
+  const status = new Map(rows.map((row) => [row['Variable_name'], row['Value']]));
+  if ((status.get('wsrep_provider_name') ?? '') === '') {
+    return;
+  }
+  if (status.get('wsrep_ready') !== 'ON') {
+    throw Object.assign(new Error('the server is not ready'), { errno: 1047 });
+  }
+  await rowsOf(connection, 'SET STATEMENT wsrep_sync_wait = 1 FOR SELECT 1');
 }
 
 function connectionOver(connection: Connection): ServerConnection {

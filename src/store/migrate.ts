@@ -71,10 +71,12 @@ export type TakenBack = {
  *
  * @throws DatabaseError, SchemaError as there; NotFoundError when there is nothing to take back
  */
-export function takeBackMigration(database: DatabaseLocation, waiting = WAITING): Promise<TakenBack> {
+export async function takeBackMigration(database: DatabaseLocation, waiting = WAITING): Promise<TakenBack> {
+  const newest = (await migrationStatus(database)).done.at(-1);
   return withTurn(database, waiting, async (turn) => {
     const { done, unfinished } = turn;
     const name = done.at(-1);
+    refuseOther(database, { newest, name });
     if (unfinished?.direction === 'up') {
       throw new SchemaError(
         `database ${databaseName(database)}: ${unfinished.migration} was interrupted: complete that first with "periodic-cron migrate"`,
@@ -95,6 +97,18 @@ export function takeBackMigration(database: DatabaseLocation, waiting = WAITING)
     await turn.run(name, 'down');
     return { name, lost };
   });
+}
+
+/** Of two calls that came together, the second waited for its turn, and finds another migration the newest. */
+function refuseOther(
+  database: DatabaseLocation,
+  { newest, name }: { readonly newest: string | undefined; readonly name: string | undefined },
+): void {
+  if (newest !== undefined && name !== newest) {
+    throw new NotFoundError(
+      `database ${databaseName(database)}: another call took ${newest} back meanwhile; this one did nothing`,
+    );
+  }
 }
 
 /** Says which migrations the database has. Changes nothing, and needs no right but to read. */

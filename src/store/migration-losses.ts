@@ -64,7 +64,7 @@ const ADDITIONS: Readonly<Record<string, Additions>> = {
         drained_by: null,
         drained_reason: null,
       },
-      periodic_run: { lease_until: null },
+      periodic_run: { lease_until: null, leftover_on: null },
       periodic_tick: { server: null, clock_offset_ms: null },
     },
     tables: ['periodic_maintenance'],

@@ -3,13 +3,13 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { ServerHost, ServerLocation } from '../config/config.ts';
 import { resolveReference } from '../config/references.ts';
-import { DatabaseError } from '../core/errors.ts';
+import { ConfigError } from '../core/errors.ts';
 
 /**
  * The password of a server's user, read when a connection is made, since it may have changed. Undefined where the
  * location names none.
  *
- * @throws DatabaseError that names the reference which leads nowhere
+ * @throws ConfigError that names the reference which leads nowhere
  */
 export async function passwordOf({ url, password }: ServerLocation): Promise<string | undefined> {
   if (password === undefined || password.kind === 'literal') {
@@ -17,7 +17,7 @@ export async function passwordOf({ url, password }: ServerLocation): Promise<str
   }
   const resolved = await resolveReference(password.reference, process.env);
   if (resolved.kind === 'fault') {
-    throw new DatabaseError(`the password of database ${url}: ${resolved.message}`);
+    throw new ConfigError(`the password of database ${url}: ${resolved.message}`);
   }
   return resolved.text;
 }

@@ -49,7 +49,7 @@ export async function connectPostgres(location: ServerLocation, session: Session
   const begin = (host: ServerHost): Attempt<Client> => {
     const client = new pg.Client({
       ...addressOf(host),
-      user: location.user,
+      user: userOf(location),
       database: location.database,
       password: () => passwordFor(location, host),
       ssl: tls === undefined ? false : { ...tls, ...identityCheck(location) },
@@ -77,7 +77,7 @@ async function prepare(client: Client, { readOnly }: SessionOptions): Promise<Cl
 
 /** Asked for when the server wants one. Without any it is empty, which the server refuses in words of its own. */
 async function passwordFor(location: ServerLocation, host: ServerHost): Promise<string> {
-  const user = location.user ?? process.env['PGUSER'] ?? userInfo().username;
+  const user = userOf(location);
   return (await passwordOf(location)) ?? (await postgresToolsPassword(location, host, user)) ?? '';
 }
 
@@ -102,6 +102,11 @@ export async function postgresForKnex(
     errorOf,
     close: () => Promise.resolve(goodbye(client)),
   };
+}
+
+/** Under cron the environment names no user, so the system is asked. */
+function userOf({ user }: ServerLocation): string {
+  return user ?? process.env['PGUSER'] ?? userInfo().username;
 }
 
 /** The address of a server, or the folder in which its socket lies. */

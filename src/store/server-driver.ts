@@ -75,8 +75,8 @@ function transact<T>(
 ): Promise<T> {
   // True after a commit of which nobody knows whether it happened: it failed, or the answer never came.
   let isInDoubt = false;
-  const findDone = async (statements: Statements): Promise<T | undefined> =>
-    isInDoubt ? await confirm?.(statements) : undefined;
+  const findDone = async (statements: Statements, moment: 'before' | 'after'): Promise<T | undefined> =>
+    isInDoubt ? await confirm?.(statements, moment) : undefined;
   return link.use(async (connection) => {
     const statements: Statements = {
       all: (sql, params = []) => connection.all(sql, params),
@@ -84,13 +84,13 @@ function transact<T>(
     };
     const result = await rollingBack(link, connection, async () => {
       await connection.begin();
-      const before = await findDone(statements);
+      const before = await findDone(statements, 'before');
       if (before !== undefined) {
         return before;
       }
       const result = await work(statements);
       // The unanswered commit may have been on its way still, and have come while this work waited for its locks.
-      return (await findDone(statements)) ?? result;
+      return (await findDone(statements, 'after')) ?? result;
     });
     await rollingBack(link, connection, async () => {
       const wasInDoubt = isInDoubt;
@@ -121,6 +121,8 @@ class Link {
   readonly #server: ServerEngine;
   readonly #limits: Limits;
   #connection: ServerConnection | undefined;
+  /** Since when the database is away: who comes next in turn does not wait all that time once more. */
+  #awaySince: bigint | undefined;
 
   constructor(server: ServerEngine, limits: Limits) {
     this.#server = server;
@@ -129,25 +131,34 @@ class Link {
 
   /** Does something with the connection, again and again while that may help. */
   async use<T>(work: (connection: ServerConnection) => Promise<T>, { isFirst = false } = {}): Promise<T> {
-    let firstFailure: bigint | undefined;
+    const begun = process.hrtime.bigint();
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
       try {
         this.#connection ??= await this.#server.connect();
-        return await work(this.#limited(this.#connection));
+        const result = await work(this.#limited(this.#connection));
+        this.#awaySince = undefined;
+        return result;
       } catch (error) {
-        if (this.isBroken(error)) {
-          this.drop();
-        }
-        firstFailure ??= process.hrtime.bigint();
-        const waitedMs = Number((process.hrtime.bigint() - firstFailure) / 1_000_000n);
-        const kind = this.#server.kindOf(error);
-        const isHopeless = kind === 'fault' || (isFirst && kind === 'unreachable');
-        if (isHopeless || waitedMs >= this.#limits.retryLimitMs) {
+        if (!this.#mayHelp(error, { isFirst, begun })) {
           throw this.#server.errorOf(error);
         }
         await pauseWithJitter(pauseMs);
       }
     }
+  }
+
+  #mayHelp(
+    error: unknown,
+    { isFirst, begun }: { readonly isFirst: boolean; readonly begun: bigint },
+  ): boolean {
+    const kind = this.#server.kindOf(error);
+    if (kind === 'fault' || kind === 'repeat') {
+      this.#awaySince = undefined;
+      return kind === 'repeat' && msSince(begun) < this.#limits.retryLimitMs;
+    }
+    this.drop();
+    this.#awaySince ??= process.hrtime.bigint();
+    return !(isFirst && kind === 'unreachable') && msSince(this.#awaySince) < this.#limits.retryLimitMs;
   }
 
   isBroken(error: unknown): boolean {
@@ -178,4 +189,8 @@ class Link {
       destroy: connection.destroy,
     };
   }
+}
+
+function msSince(instant: bigint): number {
+  return Number((process.hrtime.bigint() - instant) / 1_000_000n);
 }

@@ -30,11 +30,30 @@ export function codeOf(error: unknown): string {
   return lead instanceof Error && 'code' in lead && typeof lead.code === 'string' ? lead.code : '';
 }
 
-/** What was wrong, in words: an error of several addresses has none of its own. */
+/**
+ * What was wrong, in words: an error of several addresses has none of its own. What the server itself said comes before
+ * a message into which the query builder put the statement.
+ */
 export function wordsOf(error: unknown): string {
-  return error instanceof AggregateError && error.message === ''
-    ? [...new Set(error.errors.map(wordsOf))].join(', ')
+  if (error instanceof AggregateError && error.message === '') {
+    return [...new Set(error.errors.map(wordsOf))].join(', ');
+  }
+  return error instanceof Error && 'sqlMessage' in error && typeof error.sqlMessage === 'string'
+    ? error.sqlMessage
     : messageOf(error);
+}
+
+/** Whether a server refused a row because another has the same value of the unique key with this name. */
+export function isDuplicateKey(error: unknown, key: string): boolean {
+  if (codeOf(error) === 'ER_DUP_ENTRY') {
+    // The value, which may hold anything, stands before the key, and MySQL puts the table before the name of that. The
+    // other words are in the language of the server.
+    const [, named] = /'(?:[^'.]*\.)?([^'.]*)'[^']*$/.exec(wordsOf(leadOf(error))) ?? [];
+    return named === key;
+  }
+  return (
+    error instanceof Error && 'constraint' in error && codeOf(error) === '23505' && error.constraint === key
+  );
 }
 
 /** Errors of the network that say that there is no server to talk to. */

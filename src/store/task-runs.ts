@@ -1,5 +1,6 @@
 import { ALL_NODES } from '../core/task.ts';
 import type { Driver, SqlValue } from './driver.ts';
+import { leaseOver } from './lease.ts';
 import { numberOf, RUN_COLUMNS, type Run, runOf } from './rows.ts';
 
 /** The newest run of each task, faults apart: of all nodes, or of the state that counts on one. */
@@ -24,7 +25,7 @@ export async function listLastRuns(
 export async function listAliveRuns(driver: Driver, taskId?: number): Promise<readonly Run[]> {
   // Only live runs have a node there, so this is a short stretch of the index; sorting by id would lead away from it.
   const rows = await driver.all(
-    `SELECT ${RUN_COLUMNS} FROM periodic_run WHERE live_node > '' ${taskId === undefined ? '' : 'AND task_id = ?'}`,
+    `SELECT ${RUN_COLUMNS}, ${leaseOver(driver.engine)} FROM periodic_run WHERE live_node > '' ${taskId === undefined ? '' : 'AND task_id = ?'}`,
     taskId === undefined ? [] : [taskId],
   );
   return rows.map(runOf).toSorted((one, other) => one.id - other.id);

@@ -5,10 +5,18 @@ import { ALL_NODES, type TaskRecord } from '../core/task.ts';
 import { isOnDueList } from '../core/tick-time.ts';
 import { nowText } from './dialect.ts';
 import type { Driver } from './driver.ts';
+import { leaseOver } from './lease.ts';
 import { instantOf, numberOf, RUN_COLUMNS, type Run, runOf, stateOf, taskRecordOf, waitOf } from './rows.ts';
 
 /** A state that a tick has to look at: due, or marked because its definition changed. */
 export type DueKey = { readonly taskId: number; readonly scopeKey: string; readonly ordering: number };
+
+/** A key of the list of a tick. */
+export type ListedKey = DueKey & {
+  readonly taskName: string;
+  /** The state is to be decided anew, whether something of it is due or not. */
+  readonly isMarked: boolean;
+};
 
 /** The key of the state that stands for a task of scope `each` that has no nodes yet. */
 export const UNASSIGNED = '';
@@ -24,17 +32,17 @@ export async function listDueKeys(
   node: string,
   tickAt: Instant,
   ticks: TickNumbers,
-): Promise<readonly DueKey[]> {
+): Promise<readonly ListedKey[]> {
   // Ranges with two ends, and UNION ALL made distinct outside: with less, SQLite goes through all states once it has
   // statistics by which most wait for nothing.
   const rows = await driver.all(
-    `SELECT DISTINCT due.task_id, due.scope_key, t.ordering FROM (
-       SELECT task_id, scope_key FROM periodic_task_state
+    `SELECT DISTINCT due.task_id, due.scope_key, due.earliest_start, t.ordering, t.name FROM (
+       SELECT task_id, scope_key, earliest_start FROM periodic_task_state
        WHERE scope_key IN (?, ?, ?) AND earliest_start BETWEEN '' AND ?
        UNION ALL
-       SELECT task_id, scope_key FROM periodic_task_state WHERE scope_key = ? AND due_tick BETWEEN 0 AND ?
+       SELECT task_id, scope_key, earliest_start FROM periodic_task_state WHERE scope_key = ? AND due_tick BETWEEN 0 AND ?
        UNION ALL
-       SELECT task_id, scope_key FROM periodic_task_state WHERE scope_key = ? AND due_tick BETWEEN 0 AND ?) due
+       SELECT task_id, scope_key, earliest_start FROM periodic_task_state WHERE scope_key = ? AND due_tick BETWEEN 0 AND ?) due
      JOIN periodic_task t ON t.id = due.task_id
      WHERE (due.scope_key <> ?
             OR EXISTS (SELECT 1 FROM periodic_task_node n WHERE n.task_id = t.id AND n.node IN (?, ?))
@@ -52,6 +60,8 @@ export async function listDueKeys(
     taskId: numberOf(row['task_id']),
     scopeKey: String(row['scope_key']),
     ordering: numberOf(row['ordering']),
+    taskName: String(row['name']),
+    isMarked: waitOf(row).earliestStart === 'decide-anew',
   }));
 }
 
@@ -61,10 +71,11 @@ export async function keepDue(
   keys: readonly DueKey[],
   tick: TickTime,
 ): Promise<readonly DueKey[]> {
+  const scopes = [...new Set(keys.map(({ scopeKey }) => scopeKey))];
   const rows = await driver.all(
     `SELECT task_id, scope_key, earliest_start, due_tick FROM periodic_task_state
-     WHERE task_id IN (${keys.map(() => '?').join(', ')})`,
-    keys.map(({ taskId }) => taskId),
+     WHERE task_id IN (${keys.map(() => '?').join(', ')}) AND scope_key IN (${scopes.map(() => '?').join(', ')})`,
+    [...keys.map(({ taskId }) => taskId), ...scopes],
   );
   const due = new Set(
     rows.filter((row) => isOnDueList(waitOf(row), tick)).map((row) => keyText(waitOf(row))),
@@ -148,7 +159,7 @@ export async function listLiveRuns(
 ): Promise<readonly Run[]> {
   // Only live runs have a node there, so this is a short stretch of the index.
   const rows = await driver.all(
-    `SELECT ${RUN_COLUMNS}, CASE WHEN lease_until <= ${nowText(driver.engine)} THEN 1 ELSE 0 END AS is_lease_over
+    `SELECT ${RUN_COLUMNS}, ${leaseOver(driver.engine)}
      FROM periodic_run WHERE live_node > ''
        AND (node = ? OR machine_id = ? OR lease_until <= ${nowText(driver.engine)})`,
     [node, machineId],

@@ -89,7 +89,11 @@ export function beginTick(driver: Driver, node: NodeFacts, start: TickStart): Pr
       rebooted,
     };
   };
-  return driver.transaction(begin, { confirm: (statements) => findTick(statements, node, start) });
+  return driver.transaction(begin, {
+    // Afterwards it would find what the repeated work wrote itself.
+    confirm: async (statements, moment) =>
+      moment === 'before' ? findTick(statements, node, start) : undefined,
+  });
 }
 
 /** This very tick, if it is recorded. What it changed it has told by then, or another tick will see. */

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { ServerLocation } from '../config/config.ts';
-import { DatabaseError, messageOf } from '../core/errors.ts';
+import { ConfigError, messageOf } from '../core/errors.ts';
 
 /** What both drivers hand to Node's TLS; undefined where the connection is not encrypted. */
 export type TlsOptions = {
@@ -13,7 +13,7 @@ export type TlsOptions = {
 /**
  * Reads the certificates that a location names.
  *
- * @throws DatabaseError that names the file which cannot be read
+ * @throws ConfigError that names the file which cannot be read
  */
 export async function tlsOptionsOf(location: ServerLocation): Promise<TlsOptions | undefined> {
   const { mode, ca, cert, key } = location.tls;
@@ -33,7 +33,7 @@ async function pem({ url }: ServerLocation, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new DatabaseError(
+    throw new ConfigError(
       `database ${url}: expected a readable PEM file at ${path}, got ${messageOf(error)}`,
       { cause: error },
     );

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ServerLocation } from '../../src/config/config.ts';
-import { DatabaseError } from '../../src/core/errors.ts';
+import { PeriodicCronError } from '../../src/core/errors.ts';
 import { connectTo } from '../../src/store/connect.ts';
 import {
   isInstalled,
@@ -101,8 +101,8 @@ async function expectRefusal(server: PrivateServer, asked: Asked, message: RegEx
     (driver) => driver.close(),
     (thrown: unknown) => thrown,
   );
-  expect(error, JSON.stringify(asked)).toBeInstanceOf(DatabaseError);
-  expect((error as DatabaseError).message).toMatch(message);
+  expect(error, JSON.stringify(asked)).toBeInstanceOf(PeriodicCronError);
+  expect((error as PeriodicCronError).message).toMatch(message);
 }
 
 /** An authority of the test's own; returns the path of its certificate. Its key lies beside it. */

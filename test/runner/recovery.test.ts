@@ -194,7 +194,7 @@ describe('giving up runs', () => {
     const { driver, identity } = world.runner;
     const liveRuns = await listLiveRuns(driver, { node: 'alpha', machineId: identity.machineId });
     expect(liveRuns.map(({ taskName }) => taskName)).toEqual(['backup', 'visible']);
-    expect(await giveUpUnseenRuns(world.runner, liveRuns)).toBe(1);
+    expect(await giveUpUnseenRuns(world.runner, liveRuns, 'alpha')).toBe(1);
     expect(world.ledger()).toEqual(['backup 12:05 lost (reset)', 'visible 12:10 running']);
     expect(world.runRows()[0]).toMatchObject({
       message: 'its runner could not be seen, and an operator reset the task',

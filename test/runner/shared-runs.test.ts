@@ -1,6 +1,10 @@
+import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { giveUpUnseenRuns } from '../../src/runner/recovery.ts';
 import type { Runner } from '../../src/runner/runner.ts';
 import { holdsRun, renewLease } from '../../src/store/lease.ts';
+import { listAliveRuns } from '../../src/store/task-runs.ts';
+import { testedEngine } from '../support/engines.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, tickOf, type VirtualWorld } from '../support/virtual-runner.ts';
 
@@ -27,12 +31,12 @@ function nodeOf(world: VirtualWorld, name: string, identity: Partial<Runner['ide
 }
 
 /** A task of scope `one` whose run of 12:05 is alive on the node `beta` of another machine, with a lease as given. */
-async function worldWithSharedRun(leaseUntil: string) {
+async function worldWithSharedRun(leaseUntil: string, identity: Partial<Runner['identity']> = ELSEWHERE) {
   const world = await openVirtualWorld();
   const gate = createGate();
   world.script.call = gate.wait;
   world.addTask({ name: 'backup', nodes: ['*'], columns: { module: 'call', scope: 'one' } });
-  const beta = nodeOf(world, 'beta', ELSEWHERE);
+  const beta = nodeOf(world, 'beta', identity);
   const busy = tickOf(beta, world, '12:05');
   await gate.reached;
   world.script.call = () => undefined;
@@ -80,6 +84,52 @@ describe('a run of scope one on another machine', () => {
     expect(world.ledger()).toEqual(['backup 12:05 succeeded']);
     expect(world.runRows()[0]).toMatchObject({ message: 'reported late' });
   });
+
+  test.skipIf(testedEngine === 'sqlite')(
+    'is left alone by a copy of that machine, whose boot is another one',
+    async () => {
+      const copied = { bootId: 'boot of the copy', pidNamespace: 'another' };
+      const { world, busy, gate } = await worldWithSharedRun(FAR_AHEAD, copied);
+      await world.tick('12:06');
+      expect(world.ledger()).toEqual(['backup 12:05 running']);
+      gate.open();
+      await busy;
+    },
+  );
+
+  test('is not given up by who resets the task elsewhere while its lease lasts, and is when that is over', async () => {
+    const { world, busy, gate } = await worldWithSharedRun(FAR_AHEAD);
+    const giveUp = async () => {
+      const taskId = Number(world.runRows()[0]?.['task_id']);
+      return giveUpUnseenRuns(world.runner, await listAliveRuns(world.runner.driver, taskId), 'beta');
+    };
+    expect(await giveUp()).toBe(0);
+    expect(world.ledger()).toEqual(['backup 12:05 running']);
+    world.sql.prepare('UPDATE periodic_run SET lease_until = ?').run(LONG_AGO);
+    expect(await giveUp()).toBe(1);
+    expect(world.ledger()).toEqual(['backup 12:05 lost (reset)']);
+    gate.open();
+    await busy;
+  });
+
+  test.skipIf(testedEngine === 'sqlite')(
+    'that another node has declared lost is ended by its own node, which finds what it left',
+    async () => {
+      const { world, beta, token, busy, gate } = await worldWithSharedRun(LONG_AGO);
+      await world.tick('12:06');
+      expect(world.runRows()[0]).toMatchObject({ status: 'lost', leftover_on: 'another machine' });
+      const left = spawn('sleep', ['300'], { env: { ...process.env, PERIODIC_CRON_RUN_ID: token } });
+      const ended = new Promise((resolve) => left.once('exit', (_, signal) => resolve(signal)));
+      await tickOf(beta, world, '12:07');
+      expect(await ended).toBe('SIGTERM');
+      expect(world.warnings().at(-1)).toMatch(
+        /^another node declared a run of this one lost .*; ended what it left/,
+      );
+      expect(world.runRows()[0]).toMatchObject({ leftover_on: null });
+      gate.open();
+      await busy;
+    },
+  );
 
   test('is retried elsewhere after its lease if the policy says so', async () => {
     const { world, busy, gate } = await worldWithSharedRun(LONG_AGO);

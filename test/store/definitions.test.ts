@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { TaskDefinition } from '../../src/core/task.ts';
 import { definitionSchema } from '../../src/core/task-schema.ts';
 import { addTask, changeTask, findTask, listTasks, removeTask } from '../../src/store/definitions.ts';
+import { testedEngine } from '../support/engines.ts';
 import { openSqlShell, type SqlShell } from './sql-shell.ts';
 
 const CLOCK = '2026-11-21T00:55:00.000Z';
@@ -201,3 +202,78 @@ describe('a removed task', () => {
     await expect(removeTask(shell.location, 'backup', 'bob')).rejects.toThrow('there is no task "backup"');
   });
 });
+
+/** What several calls came to that began together: what each returned, or the error that it threw. */
+async function outcomes(calls: readonly Promise<unknown>[]): Promise<readonly string[]> {
+  const ends = await Promise.allSettled(calls);
+  return ends.map((end) => (end.status === 'fulfilled' ? 'done' : String(end.reason))).toSorted();
+}
+
+function taken(name: string): string {
+  return `PeriodicCronError: task "${name}": name: expected a new name, got that of a task that exists (use "set" to change it)`;
+}
+
+// A file has one writer from the start of its transaction, and makes the whole process wait for it.
+describe.runIf(testedEngine !== 'sqlite')('calls that meet on a server', () => {
+  test('to add a task of one name: one of them does, the others are told that it is taken', async () => {
+    const { location, rows } = await openSqlShell(CLOCK);
+    const calls = ['ann', 'bob', 'eve'].map((actor) => addTask(location, definition(), actor));
+    expect(await outcomes(calls)).toEqual([taken('backup'), taken('backup'), 'done']);
+    expect(rows("SELECT name FROM periodic_task WHERE name = 'backup'")).toHaveLength(1);
+  });
+
+  test('to give a name that is just being taken are told so, without what the task holds', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.location, definition({ name: 'first' }), 'ann');
+    await addTask(shell.location, definition({ name: 'second' }), 'ann');
+    const rename = (name: string) => changeTask(shell.location, name, 'bob', () => ({ name: 'archive' }));
+    expect(await outcomes([rename('first'), rename('second')])).toEqual([taken('archive'), 'done']);
+  });
+
+  test('find out by the key of the name, where that is taken after they looked', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.location, definition({ name: 'first' }), 'ann');
+    shell.run('BEGIN');
+    shell.run(INSERT_TASK, 'late');
+    shell.run(INSERT_TASK, 'later');
+    const added = addTask(shell.location, definition({ name: 'late' }), 'bob');
+    const renamed = changeTask(shell.location, 'first', 'bob', () => ({ name: 'later' }));
+    const both = outcomes([added, renamed]);
+    await waitingSessions(shell, 2);
+    shell.run('COMMIT');
+    expect(await both).toEqual([taken('late'), taken('later')]);
+  });
+
+  test('to remove a task: what is removed is what another one has just made of it', async () => {
+    const shell = await openSqlShell(CLOCK);
+    await addTask(shell.location, definition(), 'ann');
+    shell.run('BEGIN');
+    shell.run("UPDATE periodic_task SET ordering = 7 WHERE name = 'backup'");
+    const removed = removeTask(shell.location, 'backup', 'bob');
+    await waitingSessions(shell, 1);
+    shell.run('COMMIT');
+    expect((await removed).record.fields.ordering).toBe(7);
+    expect(audit(shell).map(({ actor, action }) => [actor, action])).toEqual([
+      ['ann', 'created'],
+      ['ann', 'node added'],
+      ['outside', 'changed'],
+      ['bob', 'removed'],
+    ]);
+  });
+});
+
+const INSERT_TASK =
+  "INSERT INTO periodic_task (name, module, schedule_kind, schedule) VALUES (?, 'command', 'manual', '')";
+
+/** Until so many sessions wait for one that the shell's transaction holds up. */
+async function waitingSessions({ engine, rows }: SqlShell, count: number): Promise<void> {
+  const query =
+    engine === 'postgres'
+      ? 'SELECT count(*) AS waiting FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))'
+      : `SELECT count(*) AS waiting FROM information_schema.innodb_lock_waits w
+         JOIN information_schema.innodb_trx x ON x.trx_id = w.blocking_trx_id
+         WHERE x.trx_mysql_thread_id = connection_id()`;
+  // MariaDB answers anew only to who has not asked for a tenth of a second.
+  const patience = { timeout: 10_000, interval: 250 };
+  await expect.poll(() => Number(rows(query)[0]?.waiting), patience).toBe(count);
+}

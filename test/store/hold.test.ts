@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { endMaintenance, findHold, findMaintenance, startMaintenance } from '../../src/store/hold.ts';
+import { findHold, findMaintenance } from '../../src/store/hold.ts';
+import { endMaintenance, startMaintenance } from '../../src/store/hold-changes.ts';
 import { at } from '../support/builders.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';

@@ -7,6 +7,19 @@ import { columnsOf, contentOf, openEmptyDatabase, schemaOf, stock } from './migr
 
 const isShared = testedEngine !== 'sqlite';
 
+type Content = ReturnType<typeof contentOf>;
+
+/** On a server every state is marked, since what was changed while there were no triggers left no trace. */
+function withMarkedStates(content: Content): Content {
+  const marked = (content['periodic_task_state'] ?? []).map((row) => ({
+    ...row,
+    epoch: Number(row['epoch']) + 1,
+    earliest_start: '',
+    changed_at: expect.stringMatching(/Z$/),
+  }));
+  return isShared ? { ...content, periodic_task_state: marked } : content;
+}
+
 describe('migrating an empty database', () => {
   test('runs every migration, in order, and says so', async () => {
     const { location, ask } = openEmptyDatabase();
@@ -58,11 +71,14 @@ describe('taking migrations back', () => {
 
     expect(await migrateDatabase(location)).toEqual(['0003_share_with_nodes']);
     const versionThree = { ...before['periodic_schema']?.[0], version: 3, oldest_version: isShared ? 3 : 2 };
-    expect(contentOf(database, columnsOfTwo)).toEqual({ ...before, periodic_schema: [versionThree] });
+    expect(contentOf(database, columnsOfTwo)).toEqual({
+      ...withMarkedStates(before),
+      periodic_schema: [versionThree],
+    });
     expect(schemaOf(database)).toEqual(schemaOfThree);
 
     expect(await takeBackMigration(location)).toEqual({ name: '0003_share_with_nodes', lost: [] });
-    expect(contentOf(database, columnsOfTwo)).toEqual(before);
+    expect(contentOf(database, columnsOfTwo)).toEqual(withMarkedStates(before));
     expect(schemaOf(database)).toEqual(schemaOfTwo);
 
     await takeBackMigration(location);
@@ -70,7 +86,7 @@ describe('taking migrations back', () => {
     const inOne = contentOf(database, columnsOfOne);
     expect(await migrateDatabase(location)).toEqual(['0002_add_policies', '0003_share_with_nodes']);
     const { periodic_schema: _, ...rowsOfOne } = inOne;
-    expect(contentOf(database, columnsOfOne)).toMatchObject(rowsOfOne);
+    expect(contentOf(database, columnsOfOne)).toMatchObject(withMarkedStates(rowsOfOne));
     expect(schemaOf(database)).toEqual(schemaOfThree);
   });
 

@@ -144,6 +144,7 @@ function questionOf(flags: Flags, now: Instant): Question {
   const { from, last, until, count } = flags;
   const defaultCount = until === undefined ? DEFAULT_COUNT : MAX_COUNT;
   return {
+    isFromNow: from === undefined,
     from: from === undefined ? now : instantValue('next: --from', from),
     last: last === undefined || last === 'never' ? last : instantValue('next: --last', last),
     until: until === undefined ? undefined : instantValue('next: --until', until),

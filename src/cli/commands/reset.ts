@@ -32,7 +32,7 @@ function reset(context: Context, name: string, flags: { readonly node?: string }
     const node = flags.node === undefined ? undefined : normalizeName(flags.node);
     const actor = actorName(context.io.uid);
     const stored = await resetTask(session.store.database, name, { node, now: session.clock(), actor });
-    await giveUpUnseen(context, session, stored.record.id);
+    await giveUpUnseen(context, session, { taskId: stored.record.id, node: node ?? session.config.node });
     const registry = await openRegistry(session.config, context.io.cwd);
     const view = await viewTask(context, session, stored, registry);
     await logChange(context, session, { event: 'reset', ...changedTask(view, node), actor });
@@ -43,14 +43,18 @@ function reset(context: Context, name: string, flags: { readonly node?: string }
   });
 }
 
-/** Whoever resets a task whose runner cannot be seen from here says that it is dead; one that can be seen goes on. */
-async function giveUpUnseen(context: Context, session: Session, taskId: number): Promise<void> {
+/** Whoever resets a task whose runner on the node cannot be seen from here says that it is dead; one that can be seen goes on. */
+async function giveUpUnseen(
+  context: Context,
+  session: Session,
+  { taskId, node }: { readonly taskId: number; readonly node: string },
+): Promise<void> {
   const { store, clock } = session;
   const liveRuns = await listAliveRuns(store.driver, taskId);
   const identity = processIdentity();
   const log = await openEventLog(context, session, { show: false });
   const onEvent = (event: RunnerEvent) => logRunnerEvent(log, event);
-  const given = await giveUpUnseenRuns({ driver: store.driver, identity, clock, onEvent }, liveRuns);
+  const given = await giveUpUnseenRuns({ driver: store.driver, identity, clock, onEvent }, liveRuns, node);
   if (given > 0) {
     context.output.note(
       `gave up ${given === 1 ? 'a live run' : `${given} live runs`} whose runner cannot be seen from here`,

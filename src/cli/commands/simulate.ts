@@ -56,7 +56,8 @@ function run(context: Context, flags: Flags): Promise<number> {
   const question = questionOf(flags, context.io.now());
   const session = { node: question.node, readOnly: true };
   return withSession(context, session, async (opened) => {
-    const loaded = await loadPlan(context, opened, question);
+    // A shared database has a clock of its own.
+    const loaded = await loadPlan(context, opened, questionOf(flags, opened.clock()));
     refuseTooLong(loaded.plan);
     const simulation = simulate(loaded.plan);
     if (context.output.isJson) {

@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import { runnerOf, type Session } from '../session.ts';
 import { viewTasks } from '../task-view.ts';
 import { checkSchema } from './check-database.ts';
-import { checkDefinitions, checkModules, checkStates } from './check-definitions.ts';
+import { checkDefinitions, checkMissingStates, checkModules, checkStates } from './check-definitions.ts';
 import { checkRuns, checkSpool } from './check-runs.ts';
 import { checkTicks, EXAMINED_TICKS } from './check-ticks.ts';
 import type { Finding } from './finding.ts';
@@ -28,17 +28,17 @@ export async function checkContents(
   const { config, store, clock } = session;
   const runner = runnerOf(context, session, { cancel: NEVER, onEvent: () => undefined });
   const known = await listNodes(store.driver);
-  const nodes = new Set([
-    config.node,
-    ...known.flatMap(({ name, lastTickAt }) => (lastTickAt === null ? [] : [name])),
-  ]);
+  const ticked = known.flatMap(({ name, lastTickAt }) => (lastTickAt === null ? [] : [name]));
+  const nodes = new Set([config.node, ...ticked]);
   const registry = await openRegistry(config, context.io.cwd);
-  const views = await viewTasks(context, session, await listTasks(store.database), { registry });
+  const tasks = await listTasks(store.database);
+  const views = await viewTasks(context, session, tasks, { registry });
   const liveRuns = await listAliveRuns(store.driver);
   return [
     checkSchema(store),
     ...checkModules(await registry.list()),
     ...checkDefinitions(views, nodes),
+    ...checkMissingStates(tasks, new Set(ticked)),
     ...checkStates(views),
     ...checkRuns(liveRuns, runner.identity, clock()),
     ...checkSpool(runner.spool, config, world),

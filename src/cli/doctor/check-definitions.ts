@@ -3,8 +3,9 @@ import { toShortText } from '../../core/instants.ts';
 import type { TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, type Task } from '../../core/task.ts';
 import type { ModuleListing } from '../../modules/registry.ts';
+import type { StoredTask } from '../../store/definitions.ts';
 import type { StateView, TaskView } from '../task-view.ts';
-import { type Finding, fail, ok, warn } from './finding.ts';
+import { type Finding, fail, listed, ok, warn } from './finding.ts';
 
 /** Whether every folder, package and module that the configuration names can be used. */
 export function checkModules({ modules, faults }: ModuleListing): readonly Finding[] {
@@ -59,6 +60,42 @@ function checkNodes({ name, nodes }: Task, known: ReadonlySet<string>): readonly
         `if it was renamed: periodic-cron set ${shown} -n NODE`,
       ),
     );
+}
+
+/**
+ * Whether each active task of scope each has a state for every node that it lists; `*` stands for those that are known,
+ * which have ticked. Without one no tick of that node looks at the task. The triggers make them.
+ */
+export function checkMissingStates(
+  tasks: readonly StoredTask[],
+  known: ReadonlySet<string>,
+): readonly Finding[] {
+  return tasks.flatMap((stored) => {
+    const missing = nodesWithoutState(stored, known);
+    if (missing.length === 0) {
+      return [];
+    }
+    const name = JSON.stringify(nameOf(stored.record));
+    const nodes = listed(missing.map((node) => JSON.stringify(node)));
+    return [
+      fail(
+        'states',
+        `task ${name} has no state for ${missing.length === 1 ? 'the node' : 'the nodes'} ${nodes}: it does not run there`,
+        'remove the node from the task and add it again: its state comes with it',
+      ),
+    ];
+  });
+}
+
+function nodesWithoutState({ record, states }: StoredTask, known: ReadonlySet<string>): readonly string[] {
+  const { active, scope, nodes } = record.fields;
+  if (active === false || scope === 'one' || !Array.isArray(nodes)) {
+    return [];
+  }
+  const named = nodes.map(String);
+  const wanted = named.flatMap((node) => (node === ALL_NODES ? [...known] : [node]));
+  const present = new Set(states.map(({ scopeKey }) => scopeKey));
+  return [...new Set(wanted)].filter((node) => !present.has(node));
 }
 
 /** What a wrong clock, or missing ticks, have left in the states of the tasks. */

@@ -8,6 +8,8 @@ import { windowChangeNotes } from './window-changes.ts';
 /** What `next` was asked for, as the flags say it; `last` is the handled slot, where one was named. */
 export type Question = {
   readonly from: Instant;
+  /** `from` was not asked for: it is now, by whatever clock counts. */
+  readonly isFromNow: boolean;
   readonly until: Instant | undefined;
   readonly count: number;
   readonly last: Instant | 'never' | undefined;

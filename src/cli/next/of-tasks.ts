@@ -34,7 +34,8 @@ export function answersOfTasks(
   return withSession(context, { node, readOnly: true }, async (session) => {
     const stored = await findTasks(session.store.database, names);
     const viewpoint = await viewpointOf(context, session);
-    return Promise.all(stored.map((task) => answerOf(task, viewpoint, question)));
+    const asked = question.isFromNow ? { ...question, from: viewpoint.now } : question;
+    return Promise.all(stored.map((task) => answerOf(task, viewpoint, asked)));
   });
 }
 

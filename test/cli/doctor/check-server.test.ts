@@ -1,16 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import {
-  checkClocks,
-  checkPasswordFile,
-  judgeHosts,
-  judgeServer,
-} from '../../../src/cli/doctor/check-server.ts';
-import type { Finding } from '../../../src/cli/doctor/finding.ts';
-import { systemWorld, type World } from '../../../src/cli/doctor/world.ts';
-import type { Config, ServerLocation } from '../../../src/config/config.ts';
-import { DEFAULT_SETTINGS } from '../../../src/config/config.ts';
+import { judgeServer } from '../../../src/cli/doctor/check-server.ts';
 import type { ServerFacts } from '../../../src/store/server-facts.ts';
-import { fakeIo } from '../fake-io.ts';
+import { problems } from './doctor-world.ts';
 
 const URL = 'postgres://cron@db.example/tasks';
 const TRIGGERS = [
@@ -58,13 +49,6 @@ const MARIADB: ServerFacts = {
 
 function setting(facts: ServerFacts, ...changes: ReadonlyArray<readonly [string, string]>): ServerFacts {
   return { ...facts, settings: new Map([...facts.settings, ...changes]) };
-}
-
-/** What is not all right, as one line each. */
-function problems(findings: readonly Finding[]): readonly string[] {
-  return findings
-    .filter(({ level }) => level !== 'ok')
-    .map(({ check, level, message }) => `${level} ${check}: ${message}`);
 }
 
 describe('a server', () => {
@@ -171,95 +155,5 @@ describe('a server', () => {
     for (const value of ['local', 'remote_write', 'remote_apply']) {
       expect(problems(judgeServer(setting(POSTGRES, ['synchronous_commit', value]), URL))).toEqual([]);
     }
-  });
-});
-
-const LOCATION: ServerLocation = {
-  engine: 'postgres',
-  url: URL,
-  hosts: [{ host: 'db.example', port: 5432 }],
-  database: 'tasks',
-  user: 'cron',
-  password: { kind: 'literal', text: 'hush' },
-  tls: { mode: 'off', ca: undefined, cert: undefined, key: undefined },
-  connectTimeoutMs: 1_000,
-  origin: '/etc/periodic-cron/config.yaml',
-};
-
-describe('the clock', () => {
-  test.each([
-    [0, []],
-    [2_000, []],
-    [
-      3_600_000,
-      [
-        "warn clock: the clock of this machine is 1h ahead of the database's, by which tasks run; cron goes by the machine's",
-      ],
-    ],
-    [
-      -2_500,
-      [
-        "warn clock: the clock of this machine is 3s behind the database's, by which tasks run; cron goes by the machine's",
-      ],
-    ],
-  ])('of a machine that is off by %d ms', async (offsetMs, expected) => {
-    expect(problems(await checkClocks(LOCATION, { io: fakeIo() }, offsetMs))).toEqual(expected);
-  });
-
-  test('of several servers must be the same within 2 s', () => {
-    const clocks = [
-      { server: 'one:3306', offsetMs: 100 },
-      { server: 'two:3306', offsetMs: 2_100 },
-    ];
-    expect(judgeHosts(clocks)).toEqual([]);
-    expect(problems(judgeHosts([...clocks, { server: 'three:3306', offsetMs: -5_900 }]))).toEqual([
-      'fail clock: the clocks of the servers one:3306, two:3306, three:3306 differ by 8s: slots and leases go by them',
-    ]);
-  });
-
-  test('of a server that cannot be asked is not judged, but the server is', () => {
-    const clocks = [
-      { server: 'one:3306', offsetMs: 100 },
-      { server: 'two:3306', fault: 'connection refused' },
-    ];
-    expect(problems(judgeHosts(clocks))).toEqual([
-      'warn database: server two:3306 of the URL cannot be used: connection refused',
-    ]);
-  });
-});
-
-describe('a configuration file with the password of the database', () => {
-  const FILE = '/etc/periodic-cron/config.yaml';
-
-  function check(mode: number, changes: Partial<ServerLocation> = {}): readonly string[] {
-    const config: Config = {
-      ...DEFAULT_SETTINGS,
-      database: { ...LOCATION, ...changes },
-      node: 'alpha',
-      nodeOrigin: 'host name',
-      stateDirectory: '/var/lib/periodic-cron',
-      file: FILE,
-    };
-    const world: World = {
-      ...systemWorld(fakeIo()),
-      fileFacts: () => ({ mode, uid: 0, isWritable: true }),
-    };
-    return problems(checkPasswordFile(config, world));
-  }
-
-  test('is told of where others may read it, without the password', () => {
-    expect(check(0o644)).toEqual([
-      `warn configuration: other users may read ${FILE} (mode 0644), which holds the password of the database`,
-    ]);
-    expect(check(0o640)).toHaveLength(1);
-  });
-
-  test.each<[string, number, Partial<ServerLocation>]>([
-    ['is nobody else’s to read', 0o600, {}],
-    ['holds no password', 0o644, { password: undefined }],
-    ['only says where the password is', 0o644, { password: { kind: 'reference', reference: 'env:SECRET' } }],
-    ['names another database than the call', 0o644, { origin: 'flag --database' }],
-  ])('that %s is all right', (_title, mode, changes) => {
-    expect(check(mode, changes)).toEqual([]);
   });
 });
