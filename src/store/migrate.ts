@@ -67,16 +67,19 @@ export type TakenBack = {
 
 /**
  * Takes back the newest migration of a database: by the same rules as {@link migrateDatabase} brings them. The first is
- * never taken back, since that would be to drop every table.
+ * never taken back, since that would be to drop every table. Where `wanted` is not the newest, nothing is done: of two
+ * calls that come together, the second must not take back one more.
  *
  * @throws DatabaseError, SchemaError as there; NotFoundError when there is nothing to take back
  */
-export async function takeBackMigration(database: DatabaseLocation, waiting = WAITING): Promise<TakenBack> {
-  const newest = (await migrationStatus(database)).done.at(-1);
+export function takeBackMigration(
+  database: DatabaseLocation,
+  waiting = WAITING,
+  wanted?: string,
+): Promise<TakenBack> {
   return withTurn(database, waiting, async (turn) => {
     const { done, unfinished } = turn;
     const name = done.at(-1);
-    refuseOther(database, { newest, name });
     if (unfinished?.direction === 'up') {
       throw new SchemaError(
         `database ${databaseName(database)}: ${unfinished.migration} was interrupted: complete that first with "periodic-cron migrate"`,
@@ -93,20 +96,20 @@ export async function takeBackMigration(database: DatabaseLocation, waiting = WA
         `database ${databaseName(database)}: expected a migration after ${name} to take back, which would drop every table with all that it holds: if that is what you want, drop the database itself`,
       );
     }
+    refuseOther(database, { wanted, name });
     const lost = unfinished === undefined ? await countLosses(turn.knex, name) : undefined;
     await turn.run(name, 'down');
     return { name, lost };
   });
 }
 
-/** Of two calls that came together, the second waited for its turn, and finds another migration the newest. */
 function refuseOther(
   database: DatabaseLocation,
-  { newest, name }: { readonly newest: string | undefined; readonly name: string | undefined },
+  { wanted, name }: { readonly wanted: string | undefined; readonly name: string },
 ): void {
-  if (newest !== undefined && name !== newest) {
+  if (wanted !== undefined && wanted !== name) {
     throw new NotFoundError(
-      `database ${databaseName(database)}: another call took ${newest} back meanwhile; this one did nothing`,
+      `database ${databaseName(database)}: expected ${wanted} as its newest migration, got ${name}: nothing was done ("periodic-cron migrate --down ${name}" takes that one back)`,
     );
   }
 }

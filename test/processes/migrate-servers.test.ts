@@ -44,6 +44,14 @@ describe.each(SERVERS)('on %s', (engine) => {
     expect(await world.call('run_scheduled', '-c')).toEqual({ exitCode: 0, signal: null, out: '', err: '' });
   });
 
+  test('of two that take the newest migration back at once, one does, and the other takes back no more', async () => {
+    const world = openEmptyWorld(engine);
+    await world.call('migrate');
+    const ends = await Promise.all([world.call('migrate', '--down'), world.call('migrate', '--down')]);
+    expect(ends.map(({ exitCode }) => exitCode).toSorted()).toEqual([0, 5]);
+    expect(world.database.ask('SELECT version FROM periodic_schema')).toEqual([{ version: 2 }]);
+  });
+
   test('one that is killed while the server works for it has its work completed by the next', async () => {
     const world = openEmptyWorld(engine);
     const { database } = world;

@@ -10,7 +10,7 @@ import {
   takeBackMigration,
 } from '../../store/migrate.ts';
 import type { Loss } from '../../store/migration-losses.ts';
-import { SCHEMA_VERSION } from '../../store/migrations.ts';
+import { MIGRATIONS, SCHEMA_VERSION } from '../../store/migrations.ts';
 import { openStore, readSchema, type SchemaInfo } from '../../store/open.ts';
 import type { SqliteOptions } from '../../store/sqlite.ts';
 import type { ActionOf } from '../command-list.ts';
@@ -24,21 +24,26 @@ export function define(command: Command, actionOf: ActionOf): void {
       'Bring the schema of the database up to date. On SQLite and PostgreSQL that is all of it, or nothing if it fails; on MariaDB the next call goes on where one stopped.',
     )
     .option('--status', 'only print which migrations the database has, and which it lacks')
-    .option('--down', 'take back the newest migration, with what only its columns and tables hold')
+    .option(
+      '--down [MIGRATION]',
+      'take back the newest migration that this program knows, or an older one by its name when that is the newest, with what only its columns and tables hold',
+    )
     .action(actionOf(migrate));
 }
 
-type Flags = { readonly status?: boolean; readonly down?: boolean };
+type Flags = { readonly status?: boolean; readonly down?: boolean | string };
 
 async function migrate(context: Context, { status, down }: Flags): Promise<number> {
-  if (status === true && down === true) {
+  if (status === true && down !== undefined) {
     throw new UsageError('expected one of --status and --down, got both');
   }
   const config = await context.loadConfig();
   if (status === true) {
     return await showStatus(context, config);
   }
-  return await (down === true ? takeBack(context, config) : bringUpToDate(context, config));
+  return await (down === undefined
+    ? bringUpToDate(context, config)
+    : takeBack(context, config, down === true ? undefined : String(down)));
 }
 
 /**
@@ -69,11 +74,15 @@ async function bringUpToDate({ output }: Context, { database }: Config): Promise
   return EXIT.ok;
 }
 
-async function takeBack({ output }: Context, { database }: Config): Promise<number> {
+async function takeBack(
+  { output }: Context,
+  { database }: Config,
+  named = MIGRATIONS.at(-1),
+): Promise<number> {
   const looking = { create: false, createFolder: database.origin === 'default', readOnly: true };
   // Where there is no file, this says so and creates none.
   await schemaOf(database, looking);
-  const { name, lost } = await takeBackMigration(database);
+  const { name, lost } = await takeBackMigration(database, undefined, named);
   const version = (await schemaOf(database, looking))?.version ?? null;
   if (output.isJson) {
     output.document({ database: databaseName(database), version, tookBack: name, lost: lost ?? null });

@@ -187,7 +187,12 @@ describe('migrate --down', () => {
       ].join('\n'),
       err: '',
     });
-    expect(JSON.parse((await call('migrate', '--down', '--json')).out)).toEqual({
+    expect(await call('migrate', '--down')).toEqual({
+      exitCode: 5,
+      out: '',
+      err: `periodic-cron: database ${database}: expected 0003_share_with_nodes as its newest migration, got 0002_add_policies: nothing was done ("periodic-cron migrate --down 0002_add_policies" takes that one back)\n`,
+    });
+    expect(JSON.parse((await call('migrate', '--down', '0002_add_policies', '--json')).out)).toEqual({
       database,
       version: 1,
       tookBack: '0002_add_policies',
