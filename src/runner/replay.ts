@@ -1,6 +1,6 @@
 import { DatabaseError, messageOf } from '../core/errors.ts';
 import { failpoint } from '../store/failpoint.ts';
-import { type LateResult, recordLateEnd } from '../store/finish.ts';
+import { type LateResult, recordLateEnd } from '../store/late-end.ts';
 import { endedEvents, subjectOfRun, tellLife } from './events.ts';
 import { comingOf } from './run-task.ts';
 import type { Runner, RunReport } from './runner.ts';

@@ -11,14 +11,10 @@ import type { StatePatch } from '../core/transitions.ts';
 import { type ExecutionResult, execute } from '../execute/execute.ts';
 import { type ClaimResult, claimRun } from '../store/claim.ts';
 import { failpoint } from '../store/failpoint.ts';
-import {
-  type FinishResult,
-  finishRun,
-  type LateResult,
-  type RunEnd,
-  recordLateEnd,
-} from '../store/finish.ts';
+import { type FinishResult, finishRun } from '../store/finish.ts';
+import { type LateResult, recordLateEnd } from '../store/late-end.ts';
 import { holdsRun } from '../store/lease.ts';
+import type { RunEnd } from '../store/run-end-rows.ts';
 import { type AttemptSubject, claimedEvent, endedEvents, tellLife } from './events.ts';
 import { watchRun } from './run-watch.ts';
 import type { Runner, RunReport } from './runner.ts';

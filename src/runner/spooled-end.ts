@@ -5,7 +5,7 @@ import type { PeriodPolicy } from '../core/period.ts';
 import type { EndPolicy } from '../core/run-end.ts';
 import { RUN_STATUSES } from '../core/state.ts';
 import { ANCHORS, BACKOFFS, RETRY_CAUSES } from '../core/task.ts';
-import type { RunEnd } from '../store/finish.ts';
+import type { RunEnd } from '../store/run-end-rows.ts';
 
 /** A result that the database did not take. */
 export type SpooledEnd = {

@@ -1,4 +1,5 @@
 import type { Knex } from 'knex';
+import { ADDED_TO_TASK } from './added-columns.ts';
 
 /** Rows that hold something which goes when a migration is taken back: in a column, or a table as a whole. */
 export type Loss = { readonly table: string; readonly column: string | null; readonly rows: number };
@@ -39,17 +40,7 @@ type Additions = {
 const ADDITIONS: Readonly<Record<string, Additions>> = {
   '0002_add_policies': {
     columns: {
-      periodic_task: {
-        anchor: 'slot',
-        first_delay_s: null,
-        enabled_delay_s: null,
-        random_offset_s: 0,
-        catch_up: 'latest',
-        catch_up_max: 100,
-        backoff: 'none',
-        max_period_s: null,
-        deactivate_after: '',
-      },
+      periodic_task: ADDED_TO_TASK,
       periodic_task_state: { anchored_at: null, current_period_s: null, counted_tick: 0, due_tick: null },
       periodic_run: { cancel_requested: null },
     },

@@ -1,6 +1,7 @@
 import { floorToMinute, fromText, type Instant } from '../core/instants.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
+import { ADDED_TO_TASK } from './added-columns.ts';
 import type { Row } from './driver.ts';
 import type { AuditEntry } from './history.ts';
 import { taskRecordOf } from './rows.ts';
@@ -22,22 +23,6 @@ export type PastTask =
   | { readonly kind: 'forgotten' };
 
 const DEFINITION_ACTIONS = ['created', 'changed', 'enabled', 'disabled', 'removed'];
-
-/**
- * What a definition had in the columns that were added since: records of older schemas do not name them. These are the
- * defaults with which each column was added, and stay so whatever a new task gets.
- */
-const BEFORE_COLUMN: Row = {
-  anchor: 'slot',
-  first_delay_s: null,
-  enabled_delay_s: null,
-  random_offset_s: 0,
-  catch_up: 'latest',
-  catch_up_max: 100,
-  backoff: 'none',
-  max_period_s: null,
-  deactivate_after: '',
-};
 
 /** The definition of a task at an instant, with its nodes; tags are left out. */
 export function taskAt(known: KnownTask, at: Instant): PastTask {
@@ -65,7 +50,8 @@ export function taskAt(known: KnownTask, at: Instant): PastTask {
 
 function recordOf(known: KnownTask, columns: JsonObject, at: Instant): TaskRecord {
   const nodes = known.current === undefined ? nodesForward(known.audit, at) : nodesBackward(known, at);
-  const record = taskRecordOf({ ...BEFORE_COLUMN, ...(columns as Row), id: known.id }, { nodes, tags: [] });
+  // Records of older schemas do not name what was added since.
+  const record = taskRecordOf({ ...ADDED_TO_TASK, ...(columns as Row), id: known.id }, { nodes, tags: [] });
   return { ...record, createdAt: known.current?.createdAt ?? 0, updatedAt: known.current?.updatedAt ?? 0 };
 }
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { EndPolicy } from '../../src/core/run-end.ts';
 import { readSpooledEnd, type SpooledEnd } from '../../src/runner/spooled-end.ts';
-import type { RunEnd } from '../../src/store/finish.ts';
+import type { RunEnd } from '../../src/store/run-end-rows.ts';
 import { at } from '../support/builders.ts';
 import type { Columns } from '../support/virtual-database.ts';
 import { openVirtualWorld, type VirtualWorld } from '../support/virtual-runner.ts';

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { EndPolicy } from '../../src/core/run-end.ts';
-import { type Coming, finishRun, type RunEnd, type RunKey, recordLateEnd } from '../../src/store/finish.ts';
+import { finishRun } from '../../src/store/finish.ts';
+import { recordLateEnd } from '../../src/store/late-end.ts';
+import type { Coming, RunEnd, RunKey } from '../../src/store/run-end-rows.ts';
 import { at } from '../support/builders.ts';
 import { openStoredState } from '../support/stored-state.ts';
 import { claimSlot, endWith, NO_RETRY, readState } from '../support/virtual-runs.ts';

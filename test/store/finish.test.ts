@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Driver, Statements } from '../../src/store/driver.ts';
-import { finishRun, recordLateEnd } from '../../src/store/finish.ts';
+import { finishRun } from '../../src/store/finish.ts';
+import { recordLateEnd } from '../../src/store/late-end.ts';
 import { at } from '../support/builders.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';

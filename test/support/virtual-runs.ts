@@ -4,7 +4,7 @@ import type { SlotRange } from '../../src/core/slots.ts';
 import type { TaskState } from '../../src/core/state.ts';
 import { claimRun, type NewRun } from '../../src/store/claim.ts';
 import type { Driver } from '../../src/store/driver.ts';
-import type { RunEnd } from '../../src/store/finish.ts';
+import type { RunEnd } from '../../src/store/run-end-rows.ts';
 import { loadCandidate } from '../../src/store/tick-statements.ts';
 import { at } from './builders.ts';
 

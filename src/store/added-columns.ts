@@ -1,0 +1,17 @@
+import type { Row } from './driver.ts';
+
+/**
+ * The columns of a definition that the second migration added, with the values by which a task runs as before. They stay
+ * so whatever a new task gets.
+ */
+export const ADDED_TO_TASK: Row = {
+  anchor: 'slot',
+  first_delay_s: null,
+  enabled_delay_s: null,
+  random_offset_s: 0,
+  catch_up: 'latest',
+  catch_up_max: 100,
+  backoff: 'none',
+  max_period_s: null,
+  deactivate_after: '',
+};
