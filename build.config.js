@@ -20,7 +20,10 @@ const here = (path) => fileURLToPath(new URL(path, import.meta.url));
  */
 const GROUPS = [
   { name: 'tick', entries: ['./src/cli/main.ts', './src/cli/commands/run-scheduled.ts'] },
-  { name: 'due', entries: ['./src/runner/pass.ts', './src/modules/registry.ts'] },
+  {
+    name: 'due',
+    entries: ['./src/runner/pass.ts', './src/modules/registry.ts', './src/modules/shipped/child-modules.ts'],
+  },
   { name: 'command', entries: ['./src/execute/run-command.ts'] },
 ].map(({ name, entries }) => ({ name, entries: entries.map(here), files: new Set() }));
 
@@ -31,6 +34,8 @@ const bundle = await rolldown({
     main: here('./src/cli/main.ts'),
     index: here('./src/index.ts'),
     child: here('./src/execute/child-entry.ts'),
+    simplestats: here('./src/modules/shipped/simplestats.ts'),
+    sql: here('./src/modules/shipped/sql.ts'),
   },
   platform: 'node',
   plugins: wanted.failpoints === undefined ? [withoutFailpoints()] : [],

@@ -6,7 +6,9 @@ export {
   type Stop,
   stop,
   type TaskContext,
+  type TaskCounters,
   type TaskLog,
   type TaskModule,
   type TaskState,
+  type TaskStats,
 } from './modules/module.ts';

@@ -5,6 +5,7 @@ import { ZONED_KINDS } from '../core/policy-faults.ts';
 import type { TaskDefinition } from '../core/task.ts';
 import { checkDefinition } from '../core/task-schema.ts';
 import type { Registry } from '../modules/registry.ts';
+import { faultsOfPlace } from '../runner/definition.ts';
 import { listTasks, NAME_TAKEN } from '../store/definitions.ts';
 import type { Session } from './session.ts';
 
@@ -27,6 +28,7 @@ export async function checkFields(
     ...known,
     ...columns.filter(({ field }) => known.every((other) => other.field !== field)),
     ...(await moduleFaults(fields, registry)),
+    ...(checked.kind === 'valid' ? await faultsOfPlace(checked.definition, registry) : []),
   ];
   if (faults.length > 0 || checked.kind === 'invalid') {
     throw new DefinitionError(`task ${JSON.stringify(fields.name)}`, faults);

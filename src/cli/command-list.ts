@@ -31,6 +31,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/run-manually.ts'),
   },
   {
+    name: 'rerun',
+    summary: 'run the slot of a run once more, by hand',
+    load: () => import('./commands/rerun.ts'),
+  },
+  {
+    name: 'cancel',
+    summary: 'ask a live run to end, on whatever node',
+    load: () => import('./commands/cancel.ts'),
+  },
+  {
     name: 'list',
     summary: 'list tasks, their last result and their next run',
     load: () => import('./commands/list.ts'),
@@ -124,6 +134,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'maintenance',
     summary: 'let no node start anything for a while',
     load: () => import('./commands/maintenance.ts'),
+  },
+  {
+    name: 'counter',
+    summary: 'list, add to or reset what tasks count',
+    load: () => import('./commands/counter.ts'),
+  },
+  {
+    name: 'stats',
+    summary: 'list, plot or delete what tasks measure',
+    load: () => import('./commands/stats.ts'),
   },
   {
     name: 'migrate',

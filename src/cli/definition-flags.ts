@@ -5,7 +5,7 @@ import { fieldText } from './describe-task.ts';
 import { type Flag, flagNotation } from './flags.ts';
 
 /** How the text of a policy flag becomes the value of its field. */
-type PolicyReading = 'duration' | 'count' | 'word' | 'words' | 'deactivation';
+type PolicyReading = 'duration' | 'count' | 'bytes' | 'word' | 'words' | 'deactivation';
 
 /** A flag that sets one policy of a task. */
 export type PolicyFlag = Flag & {
@@ -163,6 +163,27 @@ export const POLICY_FLAGS: readonly PolicyFlag[] = [
     value: 'N',
     reads: 'count',
     description: 'with --overlap allow: at most N runs at once',
+  },
+  {
+    field: 'confirmation',
+    long: '--confirmation',
+    description: 'start it by hand only, and ask for a confirmation then',
+  },
+  {
+    field: 'runUser',
+    long: '--run-user',
+    value: 'USER',
+    reads: 'word',
+    words: { none: null },
+    description: 'run the module in its child process as this user; a command has the option user',
+  },
+  {
+    field: 'memoryLimitBytes',
+    long: '--memory-limit',
+    value: 'SIZE',
+    reads: 'bytes',
+    words: { none: null },
+    description: 'let the module in its child process take no more memory, such as 256MiB',
   },
 ];
 

@@ -1,10 +1,13 @@
+import { formatByteSize } from '../config/byte-size.ts';
 import { formatDuration } from '../core/durations.ts';
 import { type Instant, MINUTE_MS } from '../core/instants.ts';
+import { WARNING } from '../core/outcome.ts';
 import { isReboot } from '../core/schedule/cron-fields.ts';
 import { COUNT_LIMIT } from '../core/schedule/next-slot.ts';
 import { windowNever } from '../core/schedule/window.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
 import type { Run } from '../store/rows.ts';
+import { statusText } from './run-view.ts';
 import type { StateView, TaskView } from './task-view.ts';
 import { ordinalTick, ticksText } from './tick-wait.ts';
 import { instantText, relativeTime } from './times.ts';
@@ -62,6 +65,9 @@ function whyNever(view: TaskView, now: Instant): string {
   }
   if (task?.active === false) {
     return 'the task is not active';
+  }
+  if (task?.confirmation === true) {
+    return 'the task asks for a confirmation ("periodic-cron run_manually" runs it)';
   }
   const ended = (['done', 'terminated'] as const).find(
     (mark) => states.length > 0 && states.every(({ marks }) => marks.includes(mark)),
@@ -163,9 +169,12 @@ export function standingText(
   return words.length === 0 ? nothingAhead(record) : words.join(', ');
 }
 
-function nothingAhead({ fields: { active, scheduleKind } }: TaskRecord): string {
+function nothingAhead({ fields: { active, scheduleKind, confirmation } }: TaskRecord): string {
   if (active !== true) {
     return '-';
+  }
+  if (confirmation === true) {
+    return 'by hand, confirmed';
   }
   return scheduleKind === 'manual' ? 'by hand' : 'never';
 }
@@ -192,11 +201,16 @@ export function lastRunText(run: Run | undefined, now: Instant): string {
   }
   const at = run.endedAt ?? run.startedAt ?? run.createdAt;
   const byHand = run.trigger === 'manual' ? ' by hand' : '';
-  return `${run.status.replace('_', ' ')}${byHand} ${relativeTime(at, now)}`;
+  const warning = run.reason === WARNING ? ' with a warning' : '';
+  return `${statusText(run).replace('_', ' ')}${byHand}${warning} ${relativeTime(at, now)}`;
 }
 
 /** Options in short: `command=true, cwd=/tmp`. */
-export function optionsText({ fields: { options } }: TaskRecord): string {
+export function optionsText({
+  fields: { options },
+}: {
+  readonly fields: Pick<TaskRecord['fields'], 'options'>;
+}): string {
   if (typeof options !== 'object' || options === null) {
     return String(options);
   }
@@ -216,7 +230,7 @@ export function fieldText(field: string, value: unknown): string {
   }
   switch (typeof value) {
     case 'number':
-      return field.endsWith('Seconds') ? formatDuration(value) : String(value);
+      return numberText(field, value);
     case 'boolean':
       return value ? 'yes' : 'no';
     case 'string':
@@ -224,6 +238,13 @@ export function fieldText(field: string, value: unknown): string {
     default:
       return value === null ? 'none' : JSON.stringify(value);
   }
+}
+
+function numberText(field: string, value: number): string {
+  if (field.endsWith('Seconds')) {
+    return formatDuration(value);
+  }
+  return field.endsWith('Bytes') ? formatByteSize(value) : String(value);
 }
 
 const SPECIAL_VALUES: Readonly<Record<string, (value: unknown) => string | undefined>> = {

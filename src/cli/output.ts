@@ -13,6 +13,8 @@ export type Output = {
   readonly columns: number | undefined;
   /** Writes text to stdout as it is. What the user's data put into it must have gone through `printable`. */
   readonly text: (text: string) => void;
+  /** Resolves when stdout has taken what was written; undefined while it keeps up. */
+  readonly drained: () => Promise<void> | undefined;
   /** Writes one line to stdout, and a line break. */
   readonly line: (text: string) => void;
   readonly table: <Row>(columns: readonly Column<Row>[], rows: readonly Row[]) => void;
@@ -36,6 +38,7 @@ export function createOutput(io: Io, printer: Printer, wishes: OutputWishes): Ou
       return io.stdoutIsTerminal ? io.columns : undefined;
     },
     text: printer.out,
+    drained: printer.drained,
     line: (text) => printer.out(`${text}\n`),
     table(tableColumns, rows) {
       printer.out(renderTable(tableColumns, rows, { columns: this.columns, paint: this.paint }));
@@ -57,6 +60,8 @@ export function noteLine(message: string): string {
 export type Printer = {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Resolves when stdout has taken what was written; undefined while it keeps up. */
+  readonly drained: () => Promise<void> | undefined;
   /**
    * Resolves when everything written has been taken or refused, to the fault that stdout gave, if any. A reader that
    * went away (`| head -1`) is no fault: the rest is dropped quietly.
@@ -70,6 +75,7 @@ export function createPrinter(io: Pick<Io, 'stdout' | 'stderr'>): Printer {
   return {
     out: out.write,
     err: err.write,
+    drained: out.drained,
     flush: async () => {
       const [fault] = await Promise.all([out.flush(), err.flush()]);
       return fault;
@@ -108,6 +114,8 @@ function createSink(open: () => Writable) {
       }).finally(() => pending.delete(taken));
       pending.add(taken);
     },
+    drained: () =>
+      stream?.writableNeedDrain === true ? Promise.all(pending).then(() => undefined) : undefined,
     flush: async () => {
       await Promise.all(pending);
       return isReaderGone(fault) ? undefined : fault;

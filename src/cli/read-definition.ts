@@ -1,3 +1,4 @@
+import { parseByteSize } from '../config/byte-size.ts';
 import { formatDeactivateAfter, parseDeactivateAfter } from '../core/deactivation.ts';
 import { formatDuration, parseDuration } from '../core/durations.ts';
 import { type Fault, messageOf, UsageError } from '../core/errors.ts';
@@ -148,6 +149,8 @@ function readPolicy({ field, reads, words }: PolicyFlag, given: string | boolean
       return read(field, () => secondsFor(field, given));
     case 'count':
       return { fields: { [field]: numberOrText(given) }, faults: [] };
+    case 'bytes':
+      return read(field, () => bytesFor(given));
     case 'words':
       return { fields: { [field]: wordsIn(given) }, faults: [] };
     case 'deactivation':
@@ -165,6 +168,14 @@ function secondsFor(field: keyof TaskDefinition, given: string): number {
     throw new UsageError(`expected a duration from ${least} to ${most}, got ${JSON.stringify(given)}`);
   }
   return seconds;
+}
+
+function bytesFor(given: string): number {
+  const bytes = parseByteSize(given);
+  if (bytes === undefined) {
+    throw new UsageError(`expected a size such as 256MiB, got ${JSON.stringify(given)}`);
+  }
+  return bytes;
 }
 
 function read(field: keyof TaskDefinition, value: () => unknown): FieldsGiven {

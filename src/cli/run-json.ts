@@ -3,7 +3,7 @@ import type { RunReport } from '../runner/runner.ts';
 
 /** A run as `--json` prints it. */
 export function runReportJson({ task, slotAt, missed, attempt, status, ...rest }: RunReport) {
-  const { durationMs, error, exitCode, retryAt } = rest;
+  const { durationMs, error, warning, exitCode, retryAt } = rest;
   return {
     task,
     slotAt: slotAt === null ? null : toShortText(slotAt),
@@ -12,6 +12,7 @@ export function runReportJson({ task, slotAt, missed, attempt, status, ...rest }
     status,
     durationMs,
     error,
+    warning,
     exitCode,
     retryAt: retryAt === null ? null : toShortText(retryAt),
   };

@@ -1,5 +1,6 @@
 import { formatDuration } from '../core/durations.ts';
 import { type Instant, MINUTE_MS, SECOND_MS, toShortText } from '../core/instants.ts';
+import { WARNING } from '../core/outcome.ts';
 import { COUNT_LIMIT } from '../core/schedule/next-slot.ts';
 import type { RunStatus } from '../core/state.ts';
 import type { Run } from '../store/rows.ts';
@@ -30,8 +31,34 @@ export function runJson(run: Run) {
     result: run.result,
     lateResult: run.lateResult,
     outputBytes: run.outputBytes,
+    warning: warningOf(run),
+    progress: run.progress,
+    cancelRequested: run.status === 'running' ? run.cancelRequested : null,
   };
 }
+
+/** What is to be looked at although the run succeeded; null if nothing is. */
+export function warningOf({ reason, message }: Run): string | null {
+  return reason === WARNING ? message : null;
+}
+
+/** How a run stands: its status, and of a live one how far it is, `running 45 %`. */
+export function statusText({ status, progress }: Run): string {
+  return status === 'running' && progress !== null ? `${status} ${percentText(progress)}` : status;
+}
+
+/** How far a run is: `45 %`. */
+export function percentText(progress: Progress): string {
+  return `${Math.floor(100 * shareOf(progress))} %`;
+}
+
+/** From 0 to 1, whatever the task says. */
+export function shareOf({ done, total }: Progress): number {
+  const share = total > 0 ? done / total : 0;
+  return Math.min(1, Math.max(0, Number.isFinite(share) ? share : 0));
+}
+
+type Progress = NonNullable<Run['progress']>;
 
 function textOrNull(instant: Instant | null): string | null {
   return instant === null ? null : toShortText(instant);
@@ -44,7 +71,7 @@ export function slotText({ trigger, slot, slotFirst, slotCount }: Run): string {
   }
   const last = instantText(slot);
   if (slotCount <= 1 || slotFirst === null) {
-    return last;
+    return trigger === 'manual' ? `${last} by hand` : last;
   }
   const first = instantText(slotFirst).slice(0, -1);
   const sameDay = first.slice(0, 10) === last.slice(0, 10);
@@ -76,7 +103,7 @@ const COLORS: Readonly<Record<RunStatus, Color | undefined>> = {
   skipped: 'dim',
 };
 
-/** The colour of a status. */
-export function statusColor(status: RunStatus): Color | undefined {
-  return COLORS[status];
+/** The colour of a run: that of its status, or of its warning. */
+export function runColor(run: Run): Color | undefined {
+  return warningOf(run) === null ? COLORS[run.status] : 'yellow';
 }

@@ -14,6 +14,8 @@ export type Session = {
   readonly clock: Clock;
   /** How far the machine's clock is ahead of that one, in milliseconds; undefined where they are one. */
   readonly clockOffsetMs: number | undefined;
+  /** What is to be ended when the command is done, before the database is closed. */
+  readonly atEnd?: (end: () => Promise<void>) => void;
 };
 
 export type SessionOptions = {
@@ -50,9 +52,12 @@ export async function withSession<T>(
       }
     },
   });
+  const ends: Array<() => Promise<void>> = [];
+  const atEnd = (end: () => Promise<void>): number => ends.push(end);
   try {
-    return await work({ config, store, ...(await readClock(store, context)) });
+    return await work({ config, store, atEnd, ...(await readClock(store, context)) });
   } finally {
+    await Promise.allSettled(ends.map((end) => end()));
     await store.driver.close();
   }
 }
@@ -72,10 +77,11 @@ export async function readClock(
 /** The runner of a session. `cancel` is aborted when the process is told to end. */
 export function runnerOf(
   { io }: Context,
-  { config, store, clock, clockOffsetMs }: Session,
+  session: Session,
   { cancel, onEvent }: Pick<Runner, 'cancel' | 'onEvent'>,
 ): Runner {
-  return openRunner({
+  const { config, store, clock, clockOffsetMs } = session;
+  const runner = openRunner({
     config,
     store,
     clock,
@@ -87,4 +93,6 @@ export function runnerOf(
     hostName: io.hostName,
     version: programVersion(),
   });
+  session.atEnd?.(async () => runner.children?.close());
+  return runner;
 }

@@ -1,5 +1,6 @@
 import { type Instant, toShortText } from '../core/instants.ts';
 import type { Run } from '../store/rows.ts';
+import { warningOf } from './run-view.ts';
 import { scheduleRemarks } from './schedule-remarks.ts';
 import type { StateView, TaskView } from './task-view.ts';
 
@@ -61,6 +62,8 @@ function runJson(run: Run) {
     endedAt: instantJson(run.endedAt),
     durationMs: run.durationMs,
     exitCode: run.exitCode,
+    warning: warningOf(run),
+    progress: run.progress,
   };
 }
 

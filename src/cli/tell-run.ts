@@ -2,6 +2,7 @@ import { toShortText } from '../core/instants.ts';
 import { saysDone } from '../core/state.ts';
 import { failedForGood, type RunReport } from '../runner/runner.ts';
 import type { Output } from './output.ts';
+import { printable } from './terminal.ts';
 
 /** Tells how a run ended: what is wrong on stderr, the rest on stdout unless cron must not hear of it. */
 export function tellRun(
@@ -14,7 +15,7 @@ export function tellRun(
     return;
   }
   if (!cron && !output.isJson) {
-    output.line(`${run.status}  ${describeRun(run)}${durationText(run)}${retryText(run)}`);
+    output.line(`${run.status}  ${describeRun(run)}${durationText(run)}${retryText(run)}${warningText(run)}`);
   }
 }
 
@@ -31,6 +32,10 @@ export function describeRun({ task, slotAt, missed, attempt }: RunReport): strin
 /** A failure with which the task is given up is more than a failure; that a task with one slot is done is not. */
 function terminationText({ terminated }: RunReport): string {
   return terminated === null || saysDone(terminated) ? '' : `; it is terminated: ${terminated}`;
+}
+
+function warningText({ warning }: RunReport): string {
+  return warning === null ? '' : `; warning: ${printable(warning)}`;
 }
 
 function durationText({ durationMs }: RunReport): string {

@@ -82,6 +82,10 @@ export type Settings = {
   /** How much of a run's output is kept. */
   readonly outputLimitBytes: number;
   readonly modules: ModuleSources;
+  readonly connections: Connections;
+  readonly http: HttpSettings;
+  /** Whether each command runs in a scope of systemd, so that nothing of it can escape. */
+  readonly systemdScope: boolean;
   readonly log: LogSettings;
 };
 
@@ -89,6 +93,17 @@ export type ModuleSources = {
   /** Absolute paths. */
   readonly folders: readonly string[];
   readonly packages: readonly string[];
+};
+
+/** The databases that tasks of the module `sql` work on, by the names that tasks give them. */
+export type Connections = { readonly [name: string]: DatabaseLocation };
+
+/** Where tasks of the module `http` may send requests besides the addresses of others. */
+export type HttpSettings = {
+  /** To this machine itself. */
+  readonly allowLoopback: boolean;
+  /** To what shares its link, the metadata service of a cloud among it. */
+  readonly allowLinkLocal: boolean;
 };
 
 /** How much the log file holds, from all to what is wrong only. */
@@ -109,5 +124,8 @@ export const DEFAULT_SETTINGS: Settings = {
   defaultSpacingSeconds: 300,
   outputLimitBytes: 65_536,
   modules: { folders: [], packages: [] },
+  connections: {},
+  http: { allowLoopback: false, allowLinkLocal: false },
+  systemdScope: false,
   log: { file: undefined, level: 'info' },
 };

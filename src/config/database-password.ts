@@ -36,10 +36,15 @@ export function passwordOf(
     return password;
   }
   if (reference !== undefined) {
-    return { kind: 'reference', reference: absolute(reference, folder) };
+    return passwordAt(reference, folder);
   }
   const variable = VARIABLES[engine].find((name) => env[name] !== undefined);
   return variable === undefined ? undefined : { kind: 'reference', reference: `env:${variable}` };
+}
+
+/** The password to which `env:NAME` or `file:PATH` leads; a relative path counts from `folder`. */
+export function passwordAt(reference: string, folder: string): PasswordSource {
+  return { kind: 'reference', reference: absolute(reference, folder) };
 }
 
 function absolute(reference: string, folder: string): string {

@@ -1,6 +1,6 @@
 import { formatDuration } from '../core/durations.ts';
 import { formatByteSize } from './byte-size.ts';
-import { DEFAULT_SETTINGS } from './config.ts';
+import { DEFAULT_SETTINGS, type HttpSettings } from './config.ts';
 import { type ConfigFile, configFileSchema } from './schema.ts';
 
 type Key = keyof typeof configFileSchema.shape;
@@ -78,6 +78,29 @@ const ENTRIES = {
     value: inlineYaml(DEFAULT_SETTINGS.modules),
     isDefault: true,
   },
+  connections: {
+    comment: [
+      'Databases for tasks of the module sql, by name: url as for the key database (the file of SQLite must be',
+      'there), password as for database_password, unless it stands in the URL.',
+    ],
+    value: '{ warehouse: { url: postgres://reports@db2.example/sales, password: env:WAREHOUSE_PASSWORD } }',
+    isDefault: false,
+  },
+  http: {
+    comment: [
+      'Whether tasks of the module http may reach this machine itself, and what shares its link, such as the',
+      'metadata service of a cloud.',
+    ],
+    value: httpYaml(DEFAULT_SETTINGS.http),
+    isDefault: true,
+  },
+  systemd_scope: {
+    comment: [
+      'Whether each command runs in a scope of systemd of its own, so that nothing it starts escapes its end.',
+    ],
+    value: String(DEFAULT_SETTINGS.systemdScope),
+    isDefault: true,
+  },
   log: {
     comment: [
       'A file that gets a line of JSON for every event in the life of a task (a relative path counts from the',
@@ -106,4 +129,8 @@ function entryText(key: string): string {
 function inlineYaml(lists: Readonly<Record<string, readonly string[]>>): string {
   const items = Object.entries(lists).map(([key, values]) => `${key}: [${values.join(', ')}]`);
   return `{ ${items.join(', ')} }`;
+}
+
+function httpYaml({ allowLoopback, allowLinkLocal }: HttpSettings): string {
+  return `{ allow_loopback: ${allowLoopback}, allow_link_local: ${allowLinkLocal} }`;
 }

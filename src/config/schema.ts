@@ -4,11 +4,19 @@ import { type Fault, ScheduleError } from '../core/errors.ts';
 import { faultOfName, normalizeName } from '../core/names.ts';
 import { parseByteSize } from './byte-size.ts';
 import { LOG_LEVELS } from './config.ts';
+import { CONNECTION_NAME, CONNECTION_NAME_FORM } from './connections.ts';
 import { faultOfPasswordReference } from './database-password.ts';
 import { parseDatabaseUrl, URL_FORMS } from './database-url.ts';
 import { didYouMean } from './near-miss.ts';
 
 const OUTPUT_LIMIT_BYTES = { min: 1_024, max: 64 * 1_024 * 1_024 };
+
+const trueOrFalse = () => z.optional(z.boolean(expected('true or false')));
+
+const connectionSchema = z.strictObject(
+  { url: read(databaseUrl), password: z.optional(read(passwordReference)) },
+  expected('the keys url and password'),
+);
 
 const text = (what: string) => z.string(expected(what)).check(z.trim(), z.minLength(1, expected(what)));
 
@@ -33,6 +41,20 @@ export const configFileSchema = z.strictObject(
         expected('the keys folders and packages'),
       ),
     ),
+    connections: z.optional(
+      z.record(
+        z.string().check(z.regex(CONNECTION_NAME, `expected a name of ${CONNECTION_NAME_FORM}`)),
+        connectionSchema,
+        expected('names of connections'),
+      ),
+    ),
+    http: z.optional(
+      z.strictObject(
+        { allow_loopback: trueOrFalse(), allow_link_local: trueOrFalse() },
+        expected('the keys allow_loopback and allow_link_local'),
+      ),
+    ),
+    systemd_scope: trueOrFalse(),
     log: z.optional(
       z.strictObject(
         {
@@ -62,6 +84,9 @@ export function readConfigFile(content: unknown): ConfigFileReading {
 
 function faultsOfIssue(issue: z.core.$ZodIssue): readonly Fault[] {
   const path = issue.path.map(String);
+  if (issue.code === 'invalid_key') {
+    return [{ field: path.join('.'), message: issue.issues[0]?.message ?? issue.message }];
+  }
   if (issue.code !== 'unrecognized_keys') {
     return [{ field: path.join('.'), message: issue.message }];
   }
@@ -74,10 +99,14 @@ function faultsOfIssue(issue: z.core.$ZodIssue): readonly Fault[] {
 
 /** The keys that may stand at the top of a file, or in one of its keys. */
 function shapeAt(key: string | undefined): object {
-  const { modules, log } = configFileSchema.shape;
+  const { modules, http, log } = configFileSchema.shape;
   switch (key) {
     case 'modules':
       return modules._zod.def.innerType.shape;
+    case 'connections':
+      return connectionSchema.shape;
+    case 'http':
+      return http._zod.def.innerType.shape;
     case 'log':
       return log._zod.def.innerType.shape;
     default:

@@ -9,6 +9,7 @@ import {
   type LogSettings,
   type Settings,
 } from './config.ts';
+import { connectionsOf } from './connections.ts';
 import { passwordOf } from './database-password.ts';
 import { parseDatabaseUrl } from './database-url.ts';
 import { parseDocument } from './document.ts';
@@ -48,7 +49,8 @@ export async function loadConfig(input: ConfigInput): Promise<Config> {
   const file: LoadedFile = source === undefined ? NO_FILE : await readFile(source);
   const database = databaseOf(input, file);
   const settings = settingsOf(file);
-  refuseUsedFile(settings.log, { ...usesOf(database), [file.path]: 'this file itself' }, file);
+  const used = [...Object.values(settings.connections), database].map(usesOf);
+  refuseUsedFile(settings.log, Object.assign({}, ...used, { [file.path]: 'this file itself' }), file);
   return {
     ...settings,
     ...nodeOf(input, file),
@@ -163,8 +165,8 @@ function usesOf(database: DatabaseLocation): Readonly<Record<string, string>> {
   return Object.fromEntries(files.map((path) => [path, 'a file of the connection to the database']));
 }
 
-function settingsOf({ folder, values }: LoadedFile): Settings {
-  const { modules, log } = values;
+function settingsOf({ path, folder, values }: LoadedFile): Settings {
+  const { modules, http, log } = values;
   return {
     tickEverySeconds: values.tick_every ?? DEFAULT_SETTINGS.tickEverySeconds,
     maxRunning: values.max_running ?? DEFAULT_SETTINGS.maxRunning,
@@ -175,11 +177,20 @@ function settingsOf({ folder, values }: LoadedFile): Settings {
       folders: modules?.folders?.map((path) => resolve(folder, path)) ?? DEFAULT_SETTINGS.modules.folders,
       packages: modules?.packages ?? DEFAULT_SETTINGS.modules.packages,
     },
-    log:
-      log === undefined
-        ? DEFAULT_SETTINGS.log
-        : { file: resolve(folder, log.file), level: log.level ?? DEFAULT_SETTINGS.log.level },
+    connections: connectionsOf(values.connections ?? {}, { path, folder }),
+    http: {
+      allowLoopback: http?.allow_loopback ?? DEFAULT_SETTINGS.http.allowLoopback,
+      allowLinkLocal: http?.allow_link_local ?? DEFAULT_SETTINGS.http.allowLinkLocal,
+    },
+    systemdScope: values.systemd_scope ?? DEFAULT_SETTINGS.systemdScope,
+    log: logOf(log, folder),
   };
+}
+
+function logOf(log: ConfigFile['log'], folder: string): LogSettings {
+  return log === undefined
+    ? DEFAULT_SETTINGS.log
+    : { file: resolve(folder, log.file), level: log.level ?? DEFAULT_SETTINGS.log.level };
 }
 
 type Named = { readonly origin: string; readonly value: string };

@@ -10,6 +10,8 @@ export type Succeeded = {
   readonly result?: JsonValue;
   /** Of a command only. */
   readonly exitCode?: number;
+  /** It succeeded, and yet something is to be looked at: an exit status that its task maps to a warning. */
+  readonly warning?: string;
 };
 
 export type Failed = {
@@ -30,7 +32,13 @@ export type TimedOut = {
 };
 
 /** The module asked never to be run again for this task. */
-export type Stopped = { readonly kind: 'stopped'; readonly reason: string; readonly result?: JsonValue };
+export type Stopped = {
+  readonly kind: 'stopped';
+  readonly reason: string;
+  readonly result?: JsonValue;
+  /** Of a command only. */
+  readonly exitCode?: number;
+};
 
 /** The run was ended from outside, before its module was done. */
 export type Cancelled = {
@@ -41,6 +49,9 @@ export type Cancelled = {
   readonly exitCode?: number;
   readonly signal?: string;
 };
+
+/** The reason, in the ledger, of a run that succeeded with something to be looked at; its message says with what. */
+export const WARNING = 'warning';
 
 /** Why a run was cancelled, in words that follow its status. */
 export function messageOfCancel(reason: string): string {

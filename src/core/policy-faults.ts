@@ -71,13 +71,16 @@ function faultOfRule(rule: Rule, definition: TaskDefinition): Fault[] {
 
 function whyRefused(
   { kinds, needsSlots = false, makesSlot = false }: Rule,
-  { scheduleKind, schedule, anchor }: TaskDefinition,
+  { scheduleKind, schedule, anchor, confirmation }: TaskDefinition,
 ): string | undefined {
   if (!kinds.includes(scheduleKind)) {
     return `expected it with ${kindsText(kinds)} only, got ${scheduleKind}`;
   }
   if (needsSlots && scheduleKind === 'every' && anchor !== 'slot') {
     return `expected it with anchor slot only, got anchor ${anchor}, which misses no slot`;
+  }
+  if (makesSlot && confirmation) {
+    return 'expected it without confirmation only, which lets nothing run by itself, got both';
   }
   return makesSlot && saysNever(scheduleKind, schedule)
     ? `expected it with a schedule that runs, got ${scheduleKind} ${JSON.stringify(schedule)}, which is never`

@@ -31,6 +31,10 @@ const MAX_RANDOM_OFFSET_S = 86_400;
 /** Slots that run one after the other in one tick. */
 const MAX_CATCH_UP = 10_000;
 
+/** Node itself does not start with less. */
+const LEAST_MEMORY_BYTES = 32 * 1_024 * 1_024;
+const MOST_MEMORY_BYTES = 2 ** 40;
+
 /** A name in its normal form; what `add` and `set` are given is brought into that form before. */
 const nameSchema = z.string(expected('text')).check((context) => refuse(context, faultOfName(context.value)));
 
@@ -86,6 +90,13 @@ export const definitionSchema = z.strictObject({
     .default(''),
   overlap: oneOf(OVERLAPS).default('forbid'),
   maxParallel: wholeNumber(1, MAX_PARALLEL).default(1),
+  confirmation: yesOrNo().default(false),
+  runUser: z
+    .string(expected('text'))
+    .check((context) => refuse(context, faultOfUser(context.value)))
+    .nullable()
+    .default(null),
+  memoryLimitBytes: wholeNumber(LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES).nullable().default(null),
   nodes: z.array(nodeSchema, expected('a list')).min(1, 'expected at least one node, got none'),
   tags: z.array(nameSchema, expected('a list')).default(() => []),
 });
@@ -153,7 +164,7 @@ function faultsOfSchedule(fields: Readonly<Record<string, unknown>>, known: read
 
 /** The name of a field as operators know it: its column, without the unit. */
 export function columnName(field: string): string {
-  return field.replace(/Seconds$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  return field.replace(/(?:Seconds|Bytes)$/, '').replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** Trims and composes the names of a definition that a person typed, so that equal-looking names are equal. */
@@ -191,6 +202,13 @@ function faultOfZone(zone: string): string | undefined {
     return messageOf(error);
   }
 }
+
+function faultOfUser(name: string): string | undefined {
+  return USER.test(name) ? undefined : `expected the name or number of a user, got ${shown(name)}`;
+}
+
+/** Portable names, with what directory services add to them: a domain, and a $ at the end for a machine. */
+const USER = /^[A-Za-z0-9_][\w.@+\\-]{0,254}\$?$/;
 
 function faultOfDeactivation(text: string): string | undefined {
   try {

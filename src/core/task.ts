@@ -63,6 +63,12 @@ export type TaskDefinition = {
   readonly deactivateAfter: string;
   readonly overlap: Overlap;
   readonly maxParallel: number;
+  /** It is started by hand only, by somebody who confirms it. */
+  readonly confirmation: boolean;
+  /** The user, by name or number, as whom the child process of a foreign module runs; null is the runner's own. */
+  readonly runUser: string | null;
+  /** How much memory the child process of a foreign module may take; null is no limit. */
+  readonly memoryLimitBytes: number | null;
   readonly nodes: readonly string[];
   readonly tags: readonly string[];
 };

@@ -34,6 +34,10 @@ export function timetableOf(
   { scopeKey, nodeTimezone }: { readonly scopeKey: string; readonly nodeTimezone: string },
 ): Timetable {
   const { scheduleKind: kind, schedule: text, randomOffsetSeconds } = task;
+  if (task.confirmation) {
+    // Whatever its schedule says, nobody would be there to confirm it.
+    return fixedTimetable(NEVER);
+  }
   if (kind === 'every') {
     const { anchor, backoff, maxPeriodSeconds } = task;
     return periodTimetable(

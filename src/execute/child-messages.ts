@@ -8,7 +8,10 @@ import { MAX_JSON_BYTES } from '../modules/json-copy.ts';
 import type { RunFacts } from './execution.ts';
 import type { ModuleEnd } from './module-outcome.ts';
 
-/** What a child process is asked to do; it gets one request in its life, as a line of JSON. */
+/**
+ * What a child process is asked to do, as a line of JSON. After a run it may be asked for another one of the same file;
+ * the other requests are the only ones in its life.
+ */
 export type ChildRequest =
   | { readonly kind: 'describe'; readonly file: string; readonly runnerPid: number }
   | {
@@ -25,10 +28,15 @@ export type ChildRequest =
       readonly options: JsonValue;
       readonly run: RunFacts;
       readonly state?: JsonValue;
+      /** The variables that tell of the run, anew for each. */
+      readonly environment: Readonly<Record<string, string | undefined>>;
+      /** What only shipped modules are given. */
+      readonly lent?: JsonValue;
     };
 
-/** What it answers, once, as a line of JSON. */
+/** What it answers, as lines of JSON: a run is accepted, answered once, and left idle if another one may follow. */
 export type ChildReply =
+  | { readonly kind: 'accepted' | 'idle'; readonly runId: string }
   | { readonly kind: 'described'; readonly modules: readonly DescribedModule[] }
   | { readonly kind: 'checked'; readonly faults: readonly Fault[] }
   | { readonly kind: 'ended'; readonly end: ModuleEnd }
@@ -66,6 +74,11 @@ export function readReply(line: string): ChildReply | undefined {
     return undefined;
   }
   switch (value['kind']) {
+    case 'accepted':
+    case 'idle': {
+      const { kind, runId } = value;
+      return typeof runId === 'string' ? { kind, runId } : undefined;
+    }
     case 'described': {
       const modules = readDescribedModules(value['modules']);
       return modules && { kind: 'described', modules };

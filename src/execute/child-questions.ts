@@ -1,17 +1,27 @@
 import type { Duplex } from 'node:stream';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
+import type { RunHost } from './execution.ts';
 
-// A module in a child process has questions that only the runner can answer, since it alone has the database. They go
-// over the channel as lines of JSON, beside the one request and the one reply.
+// A module in a child process has questions and wishes that only the runner can answer, since it alone has the database.
+// They go over the channel as lines of JSON, beside the requests and the replies. This is the child's end.
 
-type Question = { readonly kind: 'still-mine'; readonly number: number };
-type Answer = { readonly kind: 'answer'; readonly number: number; readonly isMine: boolean };
+/** What a module asks of its runner; the runner trusts nothing of it. */
+export type Question =
+  | { readonly asks: 'still-mine' }
+  | { readonly asks: 'increment-counter'; readonly name: string; readonly by: number }
+  | { readonly asks: 'record-stat'; readonly key: string; readonly value: number; readonly at?: number };
+
+/** What the runner answers: for `still-mine` whether it is. */
+export type Answer =
+  | { readonly kind: 'answer'; readonly number: number; readonly isMine?: boolean }
+  | { readonly kind: 'refusal'; readonly number: number; readonly message: string };
 
 /** The end of the channel at which a module asks. */
 export type Questions = {
-  readonly stillMine: () => Promise<boolean>;
-  /** Takes a line that came from the runner. */
-  readonly take: (line: string) => void;
+  /** The runner as one run sees it: what asks for that run when it is over is refused. */
+  readonly hostOf: (runId: string) => RunHost;
+  /** Takes a line that came from the runner; false for one that answers nothing. */
+  readonly take: (line: string) => boolean;
 };
 
 /** `hold` keeps the process alive while a question is open, `release` lets it go. */
@@ -19,72 +29,67 @@ export function askOver(
   channel: Duplex,
   { hold, release }: { readonly hold: () => void; readonly release: () => void },
 ): Questions {
-  const open = new Map<number, (isMine: boolean) => void>();
+  const open = new Map<number, (answer: Answer) => void>();
   let count = 0;
+  const ask = (runId: string, question: Question): Promise<Answer> =>
+    new Promise((resolve) => {
+      count += 1;
+      open.set(count, resolve);
+      hold();
+      channel.write(lineOf({ kind: 'question', number: count, runId, ...question }));
+    });
   return {
-    stillMine: () =>
-      new Promise((resolve) => {
-        count += 1;
-        open.set(count, resolve);
-        hold();
-        channel.write(lineOf({ kind: 'still-mine', number: count }));
-      }),
+    hostOf: (runId) => ({
+      stillMine: async () => {
+        const answer = await ask(runId, { asks: 'still-mine' });
+        return answer.kind === 'answer' && answer.isMine === true;
+      },
+      progress: (progress) => {
+        channel.write(lineOf({ kind: 'progress', runId, ...progress }));
+      },
+      incrementCounter: async (name, by) =>
+        expectDone(await ask(runId, { asks: 'increment-counter', name, by })),
+      recordStat: async (key, value, at) => {
+        const given = at === undefined ? {} : { at };
+        expectDone(await ask(runId, { asks: 'record-stat', key, value, ...given }));
+      },
+    }),
     take: (line) => {
       const answer = readAnswer(line);
-      const resolve = answer === undefined ? undefined : open.get(answer.number);
-      if (answer === undefined || resolve === undefined) {
-        return;
+      if (answer === undefined) {
+        return false;
       }
+      const resolve = open.get(answer.number);
       open.delete(answer.number);
-      if (open.size === 0) {
+      if (resolve !== undefined && open.size === 0) {
         release();
       }
-      resolve(answer.isMine);
+      resolve?.(answer);
+      return true;
     },
   };
 }
 
-/** Answers a line that a child wrote, if it is a question. False for any other line. */
-export function answerQuestion(line: string, channel: Duplex, stillMine: () => Promise<boolean>): boolean {
-  const number = numberOfQuestion(line);
-  if (number === undefined) {
-    return false;
+function expectDone(answer: Answer): void {
+  if (answer.kind === 'refusal') {
+    throw new Error(answer.message);
   }
-  void stillMine()
-    .catch(() => false)
-    .then((isMine) => {
-      if (channel.writable) {
-        channel.write(lineOf({ kind: 'answer', number, isMine }));
-      }
-    });
-  return true;
 }
 
-function lineOf(message: Question | Answer): string {
+/** A message as it goes over the channel. */
+export function lineOf(message: Readonly<Record<string, unknown>>): string {
   return `${JSON.stringify(message)}\n`;
 }
 
-function numberOfQuestion(line: string): number | undefined {
-  const value = parse(line);
-  return value?.['kind'] === 'still-mine' && typeof value['number'] === 'number'
-    ? value['number']
-    : undefined;
-}
-
-function readAnswer(line: string): Omit<Answer, 'kind'> | undefined {
-  const value = parse(line);
-  const { kind, number, isMine } = value ?? {};
-  return kind === 'answer' && typeof number === 'number' && typeof isMine === 'boolean'
-    ? { number, isMine }
-    : undefined;
-}
-
-function parse(line: string): Readonly<Record<string, JsonValue | undefined>> | undefined {
-  try {
-    const value: JsonValue = JSON.parse(line);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    // Whatever a module writes to its descriptors is no question.
+function readAnswer(line: string): Answer | undefined {
+  // Only the runner writes here.
+  const value: JsonValue = JSON.parse(line);
+  const { kind, number, isMine, message } = isJsonObject(value) ? value : {};
+  if (typeof number !== 'number') {
     return undefined;
   }
+  if (kind === 'refusal') {
+    return { kind, number, message: String(message) };
+  }
+  return kind === 'answer' ? { kind, number, ...(typeof isMine === 'boolean' ? { isMine } : {}) } : undefined;
 }

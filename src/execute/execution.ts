@@ -3,6 +3,8 @@ import type { JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { ResolvedModule } from '../modules/registry.ts';
 import type { ShippedServices } from '../modules/shipped-module.ts';
+import type { ChildPool } from './child-pool.ts';
+import type { OutputListener } from './output-capture.ts';
 
 /** One attempt to run a task: everything that the execution needs to know, and nothing it has to look up. */
 export type ExecutionRequest = {
@@ -19,13 +21,41 @@ export type ExecutionRequest = {
   readonly cancel: AbortSignal;
   /** How much of the output is kept, half of it from the beginning and half from the end. */
   readonly outputLimitBytes: number;
-  /** Called with the output as it comes, as the process wrote it: see `harmless` before showing it on a terminal. */
-  readonly onOutput?: (text: string) => void;
-  /** Asks the database whether the run is still this runner's. False where that cannot be known. */
-  readonly stillMine: () => Promise<boolean>;
+  /**
+   * Called with the output as it comes, as the process wrote it: see `harmless` before showing it on a terminal. The
+   * promise of a listener that cannot keep up makes the process wait as soon as its pipe is full.
+   */
+  readonly onOutput?: OutputListener;
+  readonly host: RunHost;
+  /** How the child process of a foreign module runs; commands say that in their options. */
+  readonly childLimits: ChildLimits;
+  /** Where children wait that have served a run and may serve this one; without it each run has one of its own. */
+  readonly children?: (() => Promise<ChildPool>) | undefined;
   /** Handed to shipped modules only. */
   readonly services: ShippedServices;
 };
+
+/** What a run may ask of its runner, and tell it: the runner alone has the database. */
+export type RunHost = {
+  /** Asks the database whether the run is still this runner's. False where that cannot be known; never rejects. */
+  readonly stillMine: () => Promise<boolean>;
+  /** Takes note of how far the run is; never throws. */
+  readonly progress: (progress: Progress) => void;
+  /** Adds to a counter of this node, at once. Rejects with a `DatabaseError` when that cannot be written. */
+  readonly incrementCounter: (name: string, by: number) => Promise<void>;
+  /** Writes one value of a statistic, at once; without an instant, of now. Rejects like `incrementCounter`. */
+  readonly recordStat: (key: string, value: number, at: Instant | undefined) => Promise<void>;
+};
+
+export type ChildLimits = {
+  /** The name or number of the user as whom the child process runs; null is the runner's own. */
+  readonly user: string | null;
+  /** How much memory it may take; null is no limit of ours. */
+  readonly memoryBytes: number | null;
+};
+
+/** How far a run is: `done` of `total`, in whatever unit the task counts. */
+export type Progress = { readonly done: number; readonly total: number };
 
 /** What a run is told about itself. */
 export type RunFacts = {

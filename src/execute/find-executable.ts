@@ -1,4 +1,4 @@
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, type Stats, statSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
 
 export type FoundExecutable =
@@ -39,9 +39,9 @@ const DEFAULT_PATH = '/usr/bin:/bin';
 const MISSING = 'which does not exist';
 
 function faultOf(file: string): string | undefined {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  if (stat === undefined) {
-    return MISSING;
+  const stat = statOf(file);
+  if (typeof stat === 'string') {
+    return stat;
   }
   if (!stat.isFile()) {
     return stat.isDirectory() ? 'which is a directory' : 'which is no file';
@@ -51,6 +51,16 @@ function faultOf(file: string): string | undefined {
     return undefined;
   } catch {
     return 'which this user may not execute';
+  }
+}
+
+function statOf(file: string): Stats | string {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) ?? MISSING;
+  } catch (thrown) {
+    // A part of the path that is no folder, such as a file in PATH, is as good as missing.
+    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+    return code === 'EACCES' ? 'which this user may not look at' : MISSING;
   }
 }
 

@@ -4,7 +4,6 @@ import type { Inspector } from '../modules/description.ts';
 import type { ChildReply, ChildRequest } from './child-messages.ts';
 import { askChild } from './child-process.ts';
 import { limitText } from './interruption.ts';
-import { OutputCapture } from './output-capture.ts';
 import type { ProcessEnd } from './run-process.ts';
 
 export type InspectorSettings = {
@@ -33,7 +32,7 @@ const GRACE_MS = 500;
 async function ask({ limitMs, node }: InspectorSettings, request: ChildRequest): Promise<ChildReply> {
   const run = { runId: randomUUID(), task: { id: 0, name: '' }, node, slotAt: null, attempt: 0, epoch: 0 };
   const limits = { timeoutMs: limitMs, graceMs: GRACE_MS, cancel: new AbortController().signal };
-  const { end, reply } = await askChild({ request, run, limits, capture: new OutputCapture(0) });
+  const { end, reply } = await askChild({ request, run, limits, output: () => undefined });
   return reply ?? { kind: 'fault', message: messageOfEnd(end, limitMs) };
 }
 

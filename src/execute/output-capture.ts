@@ -1,6 +1,9 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { CapturedOutput } from './execution.ts';
 
+/** Takes output as text. A promise says that no more is wanted until it is settled. */
+export type OutputListener = (text: string) => unknown;
+
 /**
  * Keeps the head and the tail of what a run prints, in memory that does not grow with it: half of the limit each. The
  * cut falls between characters of UTF-8 and is marked with the number of bytes that are missing.
@@ -8,7 +11,7 @@ import type { CapturedOutput } from './execution.ts';
 export class OutputCapture {
   readonly #headLimit: number;
   readonly #tailLimit: number;
-  readonly #onOutput: ((text: string) => void) | undefined;
+  readonly #onOutput: OutputListener | undefined;
   readonly #decoder = new StringDecoder('utf8');
   readonly #head: Buffer[] = [];
   #headBytes = 0;
@@ -17,21 +20,25 @@ export class OutputCapture {
   #tailBytes = 0;
 
   /** `onOutput` is told all of it as it comes, with whole characters. What it throws is its own trouble. */
-  constructor(limitBytes: number, onOutput?: (text: string) => void) {
+  constructor(limitBytes: number, onOutput?: OutputListener) {
     this.#headLimit = Math.ceil(limitBytes / 2);
     this.#tailLimit = Math.floor(limitBytes / 2);
     this.#onOutput = onOutput;
   }
 
-  /** Takes a piece of output; the caller may use the buffer again afterwards. */
-  write(chunk: Buffer): void {
-    this.#tell(this.#decoder.write(chunk));
+  /**
+   * Takes a piece of output; the caller may use the buffer again afterwards. What comes back is the listener's answer,
+   * which may be the promise to wait for.
+   */
+  write(chunk: Buffer): unknown {
+    const told = this.#tell(this.#decoder.write(chunk));
     const headPart = chunk.subarray(0, this.#headLimit - this.#headBytes);
     if (headPart.length > 0) {
       this.#head.push(Buffer.from(headPart));
       this.#headBytes += headPart.length;
     }
     this.#writeTail(chunk.subarray(headPart.length));
+    return told;
   }
 
   /** What is kept of the output so far. */
@@ -53,14 +60,12 @@ export class OutputCapture {
     };
   }
 
-  #tell(text: string): void {
-    if (text === '') {
-      return;
-    }
+  #tell(text: string): unknown {
     try {
-      this.#onOutput?.(text);
+      return text === '' ? undefined : this.#onOutput?.(text);
     } catch {
       // The listener has gone away; the run goes on, and what it prints is kept.
+      return undefined;
     }
   }
 

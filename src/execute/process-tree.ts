@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { RUN_ID_VARIABLE } from './environment.ts';
 import { carriersOf, membersOfGroup, ownGroupId } from './processes.ts';
+import { scopesAreUsed } from './scope-setting.ts';
 
 /** A process of a run that is still alive after everything was tried, and why. */
 export type RemainingProcess = { readonly pid: number; readonly reason: string };
@@ -16,7 +17,7 @@ export type ProcessTree = {
  * SIGKILL to whatever carries the run's id in its environment, wherever it has moved. It does so also when the group's
  * leader is already gone. Returns what is left, as a rule nothing.
  *
- * What escapes: a process that left the group and was started with an environment without the run's id, or runs as
+ * What escapes unless the run has a scope of systemd: a process that left the group and was started with an environment without the run's id, or runs as
  * another user while this program is not root. Where there is no /proc, everything that left the group.
  */
 export async function endTree(tree: ProcessTree, graceMs: number): Promise<readonly RemainingProcess[]> {
@@ -25,6 +26,7 @@ export async function endTree(tree: ProcessTree, graceMs: number): Promise<reado
     signalGroup(tree.groupId, 'SIGKILL');
     await becomesTrue(() => isGroupEmpty(tree.groupId), KILL_WAIT_MS);
   }
+  await endScopesOf(tree.runId);
   const remaining = await killCarriers(tree.runId);
   const known = new Set(remaining.map((process) => process.pid));
   const members = isGroupEmpty(tree.groupId) ? [] : membersOfGroup(tree.groupId);
@@ -60,6 +62,7 @@ export async function endLeftovers(runId: string, graceMs: number): Promise<Left
     return carriers.length === 0;
   };
   const gone = await becomesTrue(isGone, graceMs);
+  await endScopesOf(runId);
   const remaining = gone ? [] : await killCarriers(runId);
   const left = new Set(remaining.map((process) => process.pid));
   return { ended: [...found].filter((pid) => !left.has(pid)), remaining };
@@ -78,6 +81,13 @@ function askGroupToEnd(groupId: number): void {
 
 function isGroupEmpty(groupId: number): boolean {
   return signalGroup(groupId, 0) === 'gone' || membersOfGroup(groupId).length === 0;
+}
+
+async function endScopesOf(runId: string): Promise<void> {
+  if (scopesAreUsed()) {
+    const { endScopes } = await import('./command-scope.ts');
+    await endScopes(runId);
+  }
 }
 
 // In rounds, because a process may start another one while its own end is on the way.

@@ -1,27 +1,116 @@
+import type { JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
+import type { ResolvedModule } from '../modules/registry.ts';
+import { messageOfExhaustion, tellsOfExhaustion, watchForExhaustion } from './child-memory.ts';
 import type { ChildRequest } from './child-messages.ts';
-import { askChild, type ChildEnd } from './child-process.ts';
+import { findPlace } from './child-place.ts';
+import { type ChildEnd, type ChildJob, ChildWorker } from './child-worker.ts';
+import { environmentOfRun } from './environment.ts';
 import type { ExecutionRequest } from './execution.ts';
 import { outcomeOfInterruption } from './interruption.ts';
-import type { ModuleEnd } from './module-outcome.ts';
+import { type ModuleEnd, messageOfThrown } from './module-outcome.ts';
 import type { OutputCapture } from './output-capture.ts';
 import type { ProcessExit } from './run-process.ts';
 
-/** Runs a foreign module in a child process, so that whatever it does stays there. Never rejects. */
+type ForeignModule = Extract<ResolvedModule, { kind: 'foreign' }>;
+
+/**
+ * Runs a foreign module in a child process, so that whatever it does stays there. A child that served another task of
+ * the file before is taken if there is one. Never rejects.
+ */
 export async function runInChild(
-  { id, file }: { readonly id: string; readonly file: string },
+  module: ForeignModule,
   request: ExecutionRequest,
   capture: OutputCapture,
 ): Promise<ModuleEnd> {
-  const { options, run, state, stillMine } = request;
-  const asked = { kind: 'run', file, id, options, run } as const;
-  const childRequest: ChildRequest = state === undefined ? asked : { ...asked, state };
-  return endOfRun(await askChild({ request: childRequest, run, limits: request, capture, stillMine }));
+  const lent = await lentTo(module, request.options);
+  if (lent.kind === 'fault') {
+    return failed(lent.message);
+  }
+  const { memoryBytes } = request.childLimits;
+  const memory = watchForExhaustion();
+  const job: ChildJob = {
+    request: requestFor(module, request, lent.value),
+    run: request.run,
+    limits: request,
+    host: request.host,
+    output: (chunk) => {
+      if (memoryBytes !== null) {
+        memory.look(chunk);
+      }
+      return capture.write(chunk);
+    },
+  };
+  const served = await serve(module, request, job);
+  if (served.kind === 'fault') {
+    return failed(served.message);
+  }
+  const end = endOfRun(served.end);
+  const { outcome } = end;
+  const wasFull =
+    outcome.kind === 'failed' &&
+    (tellsOfExhaustion(outcome.message) || (served.end.reply === undefined && memory.wasSeen()));
+  return memoryBytes !== null && wasFull
+    ? { outcome: { ...outcome, message: messageOfExhaustion(memoryBytes) } }
+    : end;
+}
+
+type Lent = { readonly kind: 'lent'; readonly value: JsonValue | undefined } | Fault;
+type Fault = { readonly kind: 'fault'; readonly message: string };
+
+async function lentTo({ lend }: ForeignModule, options: JsonValue): Promise<Lent> {
+  try {
+    return { kind: 'lent', value: await lend?.(options) };
+  } catch (thrown) {
+    return { kind: 'fault', message: messageOfThrown(thrown) };
+  }
+}
+
+function requestFor(
+  { id, file }: ForeignModule,
+  { options, run, state }: ExecutionRequest,
+  lent: JsonValue | undefined,
+): ChildRequest {
+  return {
+    kind: 'run',
+    file,
+    id,
+    options,
+    run,
+    environment: environmentOfRun(run, {}, {}),
+    ...(state === undefined ? {} : { state }),
+    ...(lent === undefined ? {} : { lent }),
+  };
+}
+
+type Served = { readonly kind: 'served'; readonly end: ChildEnd } | Fault;
+
+async function serve({ file }: ForeignModule, request: ExecutionRequest, job: ChildJob): Promise<Served> {
+  const { user, memoryBytes } = request.childLimits;
+  const pool = await request.children?.();
+  const key = JSON.stringify([file, user, memoryBytes]);
+  const used = pool?.take(key);
+  if (used !== undefined) {
+    const end = await used.serve(job);
+    await pool?.giveBack(key, used);
+    // One that ended just before it was asked has not begun with the run.
+    if (end.accepted || end.end.kind !== 'ended') {
+      return { kind: 'served', end };
+    }
+  }
+  const place = await findPlace({ limits: request.childLimits, file, run: request.run });
+  if (place.kind === 'fault') {
+    return place;
+  }
+  const worker = await ChildWorker.start(place.spec);
+  const end = await worker.serve(job);
+  await (pool === undefined ? worker.close() : pool.giveBack(key, worker));
+  return { kind: 'served', end };
 }
 
 function endOfRun({ end, reply }: ChildEnd): ModuleEnd {
   if (end.kind === 'not_started') {
-    return { outcome: { kind: 'failed', message: end.message } };
+    return failed(end.message);
   }
   if (end.kind === 'interrupted') {
     return { outcome: outcomeOfInterruption(end.by, end.exit, end.remaining) };
@@ -29,9 +118,11 @@ function endOfRun({ end, reply }: ChildEnd): ModuleEnd {
   if (reply?.kind === 'ended') {
     return reply.end;
   }
-  return {
-    outcome: reply?.kind === 'fault' ? { kind: 'failed', message: reply.message } : outcomeOfDeath(end.exit),
-  };
+  return reply?.kind === 'fault' ? failed(reply.message) : { outcome: outcomeOfDeath(end.exit) };
+}
+
+function failed(message: string): ModuleEnd {
+  return { outcome: { kind: 'failed', message } };
 }
 
 function outcomeOfDeath(exit: ProcessExit): Outcome {

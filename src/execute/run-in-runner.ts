@@ -26,7 +26,7 @@ export async function runInRunner(
     run: request.run,
     state: request.state,
     signal: aborter.signal,
-    stillMine: request.stillMine,
+    host: request.host,
     print: (text) => capture.write(Buffer.from(text)),
   });
   const watch = watchLimits(request);

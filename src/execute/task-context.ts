@@ -1,14 +1,17 @@
+import type { Instant } from '../core/instants.ts';
 import type { JsonValue } from '../core/json.ts';
+import { faultOfName, normalizeName } from '../core/names.ts';
 import { jsonCopyOf } from '../modules/json-copy.ts';
 import type { LogFields, TaskContext } from '../modules/module.ts';
-import type { RunFacts } from './execution.ts';
+import { shown } from '../modules/option-faults.ts';
+import type { Progress, RunFacts, RunHost } from './execution.ts';
 import { messageOfThrown } from './module-outcome.ts';
 
 export type ContextParts = {
   readonly run: RunFacts;
   readonly state: JsonValue | undefined;
   readonly signal: AbortSignal;
-  readonly stillMine: () => Promise<boolean>;
+  readonly host: RunHost;
   /** Takes whole lines. */
   readonly print: (text: string) => void;
 };
@@ -20,7 +23,7 @@ export type ContextWithState = {
 };
 
 /** Builds what a module is given for one run. */
-export function createContext({ run, state, signal, stillMine, print }: ContextParts): ContextWithState {
+export function createContext({ run, state, signal, host, print }: ContextParts): ContextWithState {
   let current = state;
   let changed: JsonValue | undefined;
   const set = (value: JsonValue): void => {
@@ -41,11 +44,104 @@ export function createContext({ run, state, signal, stillMine, print }: ContextP
     runId: run.runId,
     epoch: run.epoch,
     signal,
-    stillMine,
+    stillMine: host.stillMine,
     log: { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') },
     state: { get: () => current, set },
+    counters: {
+      increment: async (given, amount = 1) => {
+        const { name, by } = checkedCounter(given, amount);
+        await host.incrementCounter(name, by);
+      },
+    },
+    stats: {
+      record: async (given, number, date) => {
+        const { key, value, at } = checkedStat({ key: given, value: number, date });
+        await host.recordStat(key, value, at);
+      },
+    },
+    progress: (done, total) => host.progress(checkedProgress(done, total)),
   };
   return { context, newState: () => changed };
+}
+
+/**
+ * A counter's name in its normal form, and what is to be added to it.
+ *
+ * @throws TypeError for what is no name, RangeError for what is no whole number
+ */
+export function checkedCounter(name: unknown, by: unknown): { readonly name: string; readonly by: number } {
+  return { name: nameIn('counter', name), by: wholeIn(by) };
+}
+
+/**
+ * A value of a statistic; without a date it is of now.
+ *
+ * @throws TypeError for what is no name, RangeError for a value that is not finite or a date that cannot be stored
+ */
+export function checkedStat({
+  key,
+  value,
+  date,
+}: {
+  readonly key: unknown;
+  readonly value: unknown;
+  readonly date: unknown;
+}): { readonly key: string; readonly value: number; readonly at: Instant | undefined } {
+  return {
+    key: nameIn('statistic', key),
+    value: finiteIn(value),
+    at: date === undefined ? undefined : instantIn(date),
+  };
+}
+
+function nameIn(what: string, name: unknown): string {
+  const normal = typeof name === 'string' ? normalizeName(name) : '';
+  const fault = typeof name === 'string' ? faultOfName(normal) : `expected text, got ${shown(name)}`;
+  if (fault !== undefined) {
+    throw new TypeError(`name of a ${what}: ${fault}`);
+  }
+  return normal;
+}
+
+function wholeIn(by: unknown): number {
+  if (typeof by !== 'number' || !Number.isSafeInteger(by)) {
+    throw new RangeError(`counters.increment: expected a whole number, got ${shown(by)}`);
+  }
+  return by;
+}
+
+function finiteIn(value: unknown): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) {
+    throw new RangeError(`stats.record: expected a number that is finite, got ${String(value)}`);
+  }
+  return value;
+}
+
+// Four digits of a year are what the column holds.
+const LAST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z');
+
+function instantIn(date: unknown): Instant {
+  const instant = date instanceof Date ? date.getTime() : Number.NaN;
+  if (!(instant >= 0 && instant <= LAST_INSTANT)) {
+    throw new RangeError(`stats.record: expected a Date from 1970 to 9999, got ${String(date)}`);
+  }
+  return instant;
+}
+
+/**
+ * The progress that two numbers tell.
+ *
+ * @throws RangeError unless both are finite, `total` is positive and `done` lies from 0 to `total`
+ */
+export function checkedProgress(done: unknown, total: unknown): Progress {
+  const isRight =
+    typeof done === 'number' && typeof total === 'number' && total > 0 && done >= 0 && done <= total;
+  if (!isRight || !Number.isFinite(total)) {
+    throw new RangeError(
+      `progress: expected done from 0 to a positive total, got ${shown(done)} of ${shown(total)}`,
+    );
+  }
+  return { done, total };
 }
 
 function logLine(level: string, message: string, fields: LogFields | undefined): string {

@@ -24,6 +24,36 @@ export type TaskContext = {
   stillMine(): Promise<boolean>;
   readonly log: TaskLog;
   readonly state: TaskState;
+  /** Numbers to add to from many runs and nodes, such as events seen. */
+  readonly counters: TaskCounters;
+  /** Series of values over time. */
+  readonly stats: TaskStats;
+  /**
+   * Tells how far the run is, in whatever unit the task counts: shown live by hand and in `list`. It may be called often;
+   * only the newest is shown.
+   *
+   * @throws RangeError unless both are finite, `total` is positive and `done` lies from 0 to `total`
+   */
+  progress(done: number, total: number): void;
+};
+
+export type TaskCounters = {
+  /**
+   * Adds to a counter of this node, 1 unless told otherwise, at once and whatever becomes of the run.
+   *
+   * @throws RangeError for what is no whole number; TypeError for what is no name; Error when the database does not take it
+   */
+  increment(name: string, by?: number): Promise<void>;
+};
+
+export type TaskStats = {
+  /**
+   * Records a value of a series, at once and whatever becomes of the run; of now unless an instant is given.
+   *
+   * @throws RangeError for a value that is not finite or an invalid date; TypeError for what is no name; Error when the
+   * database does not take it
+   */
+  record(key: string, value: number, at?: Date): Promise<void>;
 };
 
 /** Lines of a module's log become part of the run's output, in order with whatever else it prints. */

@@ -6,6 +6,7 @@ import type { DescriptionCache } from './description-cache.ts';
 import type { ForeignLookup, ForeignModule, ForeignModules } from './foreign-modules.ts';
 import type { ModuleFault } from './module-files.ts';
 import { checkOptions, describeOptions, type OptionField } from './options.ts';
+import type { ChildModule, ChildModules } from './shipped/child-modules.ts';
 import { COMMAND_DESCRIPTION, COMMAND_FIELDS, COMMAND_ID, readCommandOptions } from './shipped/command.ts';
 import { SHIPPED_MODULES, type ShippedModules } from './shipped/shipped-modules.ts';
 import type { ShippedModule } from './shipped-module.ts';
@@ -15,7 +16,17 @@ import { messageOfUnknownModule } from './unknown-module.ts';
 export type ResolvedModule =
   | { readonly kind: 'shipped'; readonly id: string; readonly load: () => Promise<ShippedModule> }
   | { readonly kind: 'command'; readonly id: string }
-  | { readonly kind: 'foreign'; readonly id: string; readonly file: string }
+  | {
+      readonly kind: 'foreign';
+      readonly id: string;
+      readonly file: string;
+      /**
+       * What a shipped module that runs in a child process is lent for a run with these options, to be handed over by the
+       * channel alone, since it may hold a secret. Rejects with an error for people when it cannot be had. A foreign
+       * module of somebody else is lent nothing.
+       */
+      readonly lend?: (options: JsonValue) => Promise<JsonValue>;
+    }
   | { readonly kind: 'fault'; readonly id: string; readonly message: string };
 
 /** A module as people see it. */
@@ -23,7 +34,7 @@ export type ModuleEntry = {
   readonly id: string;
   /** Where its runs take place: inside the runner, as a command, or in a child process. */
   readonly place: 'runner' | 'command' | 'child';
-  /** Of a foreign module. */
+  /** Of a module that is not shipped. */
   readonly file?: string;
   readonly description: string;
   readonly options: readonly OptionField[];
@@ -54,12 +65,15 @@ export type RegistrySettings = {
   readonly inspector: Inspector;
   readonly cache: DescriptionCache;
   readonly shipped?: ShippedModules;
+  /** Shipped modules that run in a child process; none when absent, since they need to know the configuration. */
+  readonly shippedChildren?: ChildModules;
 };
 
 /** Makes the registry of the shipped modules and of those in the folders and packages of the settings. */
 export function createRegistry(settings: RegistrySettings): Registry {
   const shipped = settings.shipped ?? SHIPPED_MODULES;
-  const shippedIds = [COMMAND_ID, ...Object.keys(shipped)].sort();
+  const children = settings.shippedChildren ?? {};
+  const shippedIds = [COMMAND_ID, ...Object.keys(shipped), ...Object.keys(children)].sort();
   let lookup: Promise<ForeignLookup> | undefined;
   const foreign = (): Promise<ForeignLookup> => {
     lookup ??= import('./foreign-modules.ts').then(({ createForeignLookup }) =>
@@ -69,13 +83,21 @@ export function createRegistry(settings: RegistrySettings): Registry {
   };
   const among = async (id: string): Promise<ForeignModules> => (await foreign()).among(id);
   const resolve = async (id: string): Promise<ResolvedModule> =>
-    resolveShipped(shipped, id) ?? resolveForeign(await among(id), shippedIds, id);
+    resolveShipped(shipped, id) ??
+    resolveChild(childNamed(children, id), id) ??
+    resolveForeign(await among(id), shippedIds, id);
   return {
     resolve,
-    checkOptions: async (id, options) => faultsOfOptions(settings, await resolve(id), options, among),
+    checkOptions: async (id, options) => {
+      const child = childNamed(children, id);
+      return child === undefined
+        ? faultsOfOptions(settings, await resolve(id), options, among)
+        : faultsOfChildOptions(child, options);
+    },
     list: async () => {
       const { modules, faults } = await (await foreign()).all();
-      return { modules: [...(await listShipped(shipped)), ...modules.map(entryOf)], faults };
+      const own = [...(await listShipped(shipped)), ...(await listChildren(children))];
+      return { modules: [...own, ...modules.map(entryOf)], faults };
     },
     readOnly: () => createRegistry({ ...settings, cache: readOnlyCache(settings.cache) }),
   };
@@ -92,6 +114,14 @@ function resolveShipped(shipped: ShippedModules, id: string): ResolvedModule | u
   }
   const load = Object.hasOwn(shipped, id) ? shipped[id] : undefined;
   return load === undefined ? undefined : { kind: 'shipped', id, load };
+}
+
+function childNamed(children: ChildModules, id: string): ChildModule | undefined {
+  return Object.hasOwn(children, id) ? children[id] : undefined;
+}
+
+function resolveChild(child: ChildModule | undefined, id: string): ResolvedModule | undefined {
+  return child === undefined ? undefined : { kind: 'foreign', id, file: child.file, lend: child.lend };
 }
 
 function resolveForeign(foreign: ForeignModules, shippedIds: readonly string[], id: string): ResolvedModule {
@@ -128,6 +158,11 @@ async function faultsOfOptions(
   }
 }
 
+async function faultsOfChildOptions(child: ChildModule, options: JsonValue): Promise<readonly Fault[]> {
+  const faults = await checkOptions((await child.load()).options, options);
+  return [...faults, ...(await child.checkHere(options))];
+}
+
 async function checkForeign(
   { cache, inspector }: RegistrySettings,
   { file, fileHash, id }: ForeignModule,
@@ -155,6 +190,14 @@ async function listShipped(shipped: ShippedModules): Promise<readonly ModuleEntr
     return { id, place: 'runner', description, options: await describeOptions(options) };
   });
   return [command, ...(await Promise.all(others))];
+}
+
+function listChildren(children: ChildModules): Promise<readonly ModuleEntry[]> {
+  const entries = Object.values(children).map(async ({ load }): Promise<ModuleEntry> => {
+    const { id, description, options } = await load();
+    return { id, place: 'child', description, options: await describeOptions(options) };
+  });
+  return Promise.all(entries);
 }
 
 function entryOf({ id, file, description, options, fault }: ForeignModule): ModuleEntry {

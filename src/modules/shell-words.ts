@@ -27,8 +27,7 @@ export function splitShellWords(text: string): ShellWords {
 
 const BLANK = /[ \t\r\n]/;
 const OPERATOR = /\$\(|[|&;()<>`]/y;
-const USE_SHELL =
-  'quote it to pass it on as it is; for a shell, use an argument list such as ["sh", "-c", "…"]';
+const USE_SHELL = 'quote it to pass it on as it is; for a shell, say so with shell: true';
 
 type Word = { readonly kind: 'word'; readonly text: string; readonly end: number };
 type WordFault = { readonly kind: 'fault'; readonly message: string; readonly position: number };

@@ -1,7 +1,7 @@
 import type { DecidedDefinition } from '../core/due.ts';
 import { type Fault, messageOf } from '../core/errors.ts';
 import type { TaskState } from '../core/state.ts';
-import { ALL_NODES, checkedBefore, type Task, type TaskRecord } from '../core/task.ts';
+import { ALL_NODES, checkedBefore, type Task, type TaskDefinition, type TaskRecord } from '../core/task.ts';
 import { type Timetable, timetableOf } from '../core/timetable.ts';
 import type { Registry } from '../modules/registry.ts';
 
@@ -26,8 +26,35 @@ export async function checkWholly(record: TaskRecord, registry: Registry): Promi
   if (checked.kind === 'invalid') {
     return checked;
   }
-  const faults = await registry.checkOptions(checked.task.module, checked.task.options);
+  const faults = [
+    ...(await registry.checkOptions(checked.task.module, checked.task.options)),
+    ...(await faultsOfPlace(checked.task, registry)),
+  ];
   return { kind: 'checked', task: checked.task, faults };
+}
+
+/**
+ * The faults of policies that only a child process of ours can follow: a command says in its options how it runs, and the
+ * modules of the runner run as the runner does.
+ */
+export async function faultsOfPlace(
+  { module, runUser, memoryLimitBytes }: Pick<TaskDefinition, 'module' | 'runUser' | 'memoryLimitBytes'>,
+  registry: Registry,
+): Promise<readonly Fault[]> {
+  if (runUser === null && memoryLimitBytes === null) {
+    return [];
+  }
+  const { kind } = await registry.resolve(module);
+  if (kind === 'foreign' || kind === 'fault') {
+    return [];
+  }
+  const instead =
+    kind === 'command' ? ', whose options user and limits say that' : ', which runs in the runner';
+  const message = `expected it for a module that runs in a child process, got ${JSON.stringify(module)}${instead}`;
+  return [
+    ...(runUser === null ? [] : [{ field: 'run_user', message }]),
+    ...(memoryLimitBytes === null ? [] : [{ field: 'memory_limit', message }]),
+  ];
 }
 
 export type CheckedWholly =

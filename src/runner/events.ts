@@ -44,7 +44,7 @@ export type LifeEvent = {
   readonly scope: string | null;
   /** Where it happened. */
   readonly node: string;
-  /** Null for a run by hand, and for an event that belongs to no slot. */
+  /** Null for a run by hand that has no slot, and for an event that belongs to none. */
   readonly slotAt: Instant | null;
   /** The slot that comes next as far as is known then. */
   readonly nextSlotAt: Instant | null;

@@ -159,6 +159,7 @@ const WOULD_RUN = {
   status: 'would run',
   durationMs: null,
   error: null,
+  warning: null,
   exitCode: null,
   retryAt: null,
   nextSlotAt: null,

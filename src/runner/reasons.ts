@@ -77,7 +77,10 @@ function waitForTicksText(ticksLeft: number | undefined, task: Task): string {
 }
 
 /** Why no instant is coming for a task that is switched on. */
-function neverText({ scheduleKind, schedule }: Task): string {
+function neverText({ scheduleKind, schedule, confirmation }: Task): string {
+  if (confirmation) {
+    return 'runs by hand only, after a confirmation';
+  }
   switch (scheduleKind) {
     case 'manual':
       return 'runs by hand only';

@@ -3,7 +3,8 @@ import { messageOfEnd } from '../core/outcome.ts';
 import { type EndPolicy, endPolicyOf, NO_FOLLOW_UP } from '../core/run-end.ts';
 import { checkTask } from '../core/task-schema.ts';
 import { timetableOf } from '../core/timetable.ts';
-import { endLeftovers, type Leftovers } from '../execute/process-tree.ts';
+import { endAllOf } from '../execute/child-mark.ts';
+import { endLeftovers } from '../execute/process-tree.ts';
 import { isSameProcess, type ProcessIdentity } from '../execute/processes.ts';
 import { failpoint } from '../store/failpoint.ts';
 import { finishRun } from '../store/finish.ts';
@@ -152,8 +153,8 @@ function endOfLease(run: Run, mayHaveLeftovers: boolean): Death | undefined {
 
 async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunReport | undefined> {
   failpoint('recover.proven');
-  const left: Leftovers = death.mayHaveLeftovers
-    ? await endLeftovers(run.token, LEFTOVER_GRACE_MS)
+  const left = death.mayHaveLeftovers
+    ? await endAllOf({ pid: run.pid ?? 0, pidStarted: run.pidStarted ?? '' }, run.token, LEFTOVER_GRACE_MS)
     : { ended: [], remaining: [] };
   if (left.remaining.length > 0) {
     const pids = left.remaining.map(({ pid, reason }) => `${pid} (${reason})`).join(', ');

@@ -1,4 +1,5 @@
 import { DatabaseError, messageOf } from '../core/errors.ts';
+import { WARNING } from '../core/outcome.ts';
 import { failpoint } from '../store/failpoint.ts';
 import { type LateResult, recordLateEnd } from '../store/late-end.ts';
 import { endedEvents, subjectOfRun, tellLife } from './events.ts';
@@ -58,6 +59,7 @@ async function replayFile(runner: Runner, file: SpoolFile): Promise<RunReport | 
     status: end.status,
     durationMs: end.durationMs,
     error: end.status === 'succeeded' ? null : end.message,
+    warning: end.reason === WARNING ? end.message : null,
     exitCode: end.exitCode,
     ...coming,
     spooled: false,

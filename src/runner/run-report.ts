@@ -1,3 +1,4 @@
+import { WARNING } from '../core/outcome.ts';
 import type { Run } from '../store/rows.ts';
 import type { RunReport } from './runner.ts';
 
@@ -12,6 +13,7 @@ export function reportOfRun(run: Run, told: Partial<RunReport>): RunReport {
     status: run.status,
     durationMs: run.durationMs,
     error: run.message,
+    warning: run.reason === WARNING ? run.message : null,
     exitCode: run.exitCode,
     retryAt: null,
     nextSlotAt: null,

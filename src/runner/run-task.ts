@@ -2,7 +2,7 @@ import { messageOf } from '../core/errors.ts';
 import { type Instant, SECOND_MS } from '../core/instants.ts';
 import type { JsonObject } from '../core/json.ts';
 import { LEASE_LOST, STOP_GRACE_S } from '../core/lease.ts';
-import { messageOfEnd, type Outcome } from '../core/outcome.ts';
+import { messageOfEnd, type Outcome, WARNING } from '../core/outcome.ts';
 import type { EndPolicy } from '../core/run-end.ts';
 import type { SlotRange } from '../core/slots.ts';
 import type { RunTrigger, TaskState } from '../core/state.ts';
@@ -13,9 +13,9 @@ import { type ClaimResult, claimRun } from '../store/claim.ts';
 import { failpoint } from '../store/failpoint.ts';
 import { type FinishResult, finishRun } from '../store/finish.ts';
 import { type LateResult, recordLateEnd } from '../store/late-end.ts';
-import { holdsRun } from '../store/lease.ts';
 import type { RunEnd } from '../store/run-end-rows.ts';
 import { type AttemptSubject, claimedEvent, endedEvents, tellLife } from './events.ts';
+import { openRunHost } from './run-host.ts';
 import { watchRun } from './run-watch.ts';
 import type { Runner, RunReport } from './runner.ts';
 import { newToken } from './token.ts';
@@ -25,7 +25,7 @@ export type Attempt = {
   readonly task: Task;
   readonly options: JsonObject;
   readonly state: TaskState;
-  /** How the claim changes the state; ignored for a run by hand. */
+  /** How the claim changes the state; ignored for a run by hand without a slot. */
   readonly patch: StatePatch;
   readonly trigger: Exclude<RunTrigger, 'fault'>;
   readonly slots: SlotRange | null;
@@ -135,7 +135,9 @@ async function perform(
   }: { readonly token: string; readonly epoch: number; readonly startedAt: Instant },
 ): Promise<ExecutionResult> {
   const registry = await runner.registry();
-  const watch = watchRun(runner, { token, startedAt, isLeased: isLeased(runner, state) });
+  const leased = isLeased(runner, state);
+  const watch = watchRun(runner, { token, startedAt, isLeased: leased });
+  const host = openRunHost(runner, { token, task: task.name, isLeased: leased });
   try {
     return await execute({
       module: await registry.resolve(task.module),
@@ -153,14 +155,26 @@ async function perform(
       graceMs: graceMs(runner, task, state),
       cancel: watch.signal,
       outputLimitBytes: runner.settings.outputLimitBytes,
-      onOutput: (text) => runner.onEvent({ kind: 'output', task: task.name, text }),
-      // Nobody else takes the place of a run without a lease, however long the database is away.
-      stillMine: () => holdsRun(runner.driver, token).catch(() => !isLeased(runner, state)),
+      onOutput: (text) => tellOutput(runner, task.name, text),
+      host,
+      childLimits: { user: task.runUser, memoryBytes: task.memoryLimitBytes },
+      // Another node may give up a leased run, and then knows the child by the id of that run alone.
+      children: leased ? undefined : runner.children?.take,
       services: runner.services,
     });
   } finally {
     watch.dispose();
+    await host.dispose();
   }
+}
+
+function tellOutput(runner: Runner, task: string, text: string): Promise<void> | undefined {
+  let shown: Promise<void> | undefined;
+  const waitFor = (promise: Promise<void>): void => {
+    shown = promise;
+  };
+  runner.onEvent({ kind: 'output', task, text, waitFor });
+  return shown;
 }
 
 /** The same grace whatever ends a leased run, so that it has ended when its lease has. */
@@ -196,7 +210,11 @@ type OutcomeParts = Partial<Pick<RunEnd, 'byShutdown' | 'reason' | 'result'>> & 
 function partsOf(outcome: Outcome): OutcomeParts {
   switch (outcome.kind) {
     case 'succeeded':
-      return { message: null, result: outcome.result ?? null };
+      return {
+        message: outcome.warning ?? null,
+        reason: outcome.warning === undefined ? null : WARNING,
+        result: outcome.result ?? null,
+      };
     case 'stopped':
       return { message: outcome.reason, result: outcome.result ?? null };
     case 'failed':
@@ -269,6 +287,7 @@ function reportOf({ task, state, slots, attempt }: Attempt, end: RunEnd, recorde
     status: end.status,
     durationMs: end.durationMs,
     error: end.status === 'succeeded' ? null : end.message,
+    warning: end.reason === WARNING ? end.message : null,
     exitCode: end.exitCode,
     output: end.output.text,
   };

@@ -1,6 +1,8 @@
 import type { Config } from '../config/config.ts';
 import type { Instant } from '../core/instants.ts';
 import type { RunStatus } from '../core/state.ts';
+import type { ChildPool } from '../execute/child-pool.ts';
+import type { Progress } from '../execute/execution.ts';
 import type { Registry } from '../modules/registry.ts';
 import type { ShippedServices } from '../modules/shipped-module.ts';
 import type { RunnerIdentity } from '../store/claim.ts';
@@ -9,6 +11,11 @@ import type { NodeFacts } from '../store/ticks.ts';
 import type { Clock } from './clock.ts';
 import type { LifeHappened } from './events.ts';
 import type { Spool } from './spool.ts';
+
+export type Children = {
+  readonly take: () => Promise<ChildPool>;
+  readonly close: () => Promise<void>;
+};
 
 /** What a runner works with; built once for a call of the program. */
 export type Runner = {
@@ -26,6 +33,8 @@ export type Runner = {
   /** Loaded when the first due task needs it: a tick with nothing due must not pay for it. */
   readonly registry: () => Promise<Registry>;
   readonly services: ShippedServices;
+  /** Children of foreign modules that wait for another run; to be closed when no run follows. */
+  readonly children?: Children;
   /** Aborted, with a cancel reason, when this process is told to end. */
   readonly cancel: AbortSignal;
   readonly onEvent: (event: RunnerEvent) => void;
@@ -40,7 +49,14 @@ export type RunnerEvent =
       readonly slotAt: Instant | null;
       readonly attempt: number;
     }
-  | { readonly kind: 'output'; readonly task: string; readonly text: string }
+  | {
+      readonly kind: 'output';
+      readonly task: string;
+      readonly text: string;
+      /** For a listener that cannot keep up: the task is told to print no more until the promise is settled. */
+      readonly waitFor: (shown: Promise<void>) => void;
+    }
+  | { readonly kind: 'progress'; readonly task: string; readonly progress: Progress }
   | { readonly kind: 'ended'; readonly run: RunReport }
   | { readonly kind: 'not-run'; readonly notRun: NotRun }
   /** Something an operator has to know, whatever the verbosity. */
@@ -58,6 +74,8 @@ export type RunReport = {
   readonly status: RunStatus | 'would run';
   readonly durationMs: number | null;
   readonly error: string | null;
+  /** What is to be looked at although the run succeeded. */
+  readonly warning: string | null;
   readonly exitCode: number | null;
   /** When the next attempt may start, if one is pending. */
   readonly retryAt: Instant | null;

@@ -15,3 +15,6 @@ export const ADDED_TO_TASK: Row = {
   max_period_s: null,
   deactivate_after: '',
 };
+
+/** Those that the fourth migration added. */
+export const ADDED_FOR_HANDS: Row = { confirmation: 0, run_user: null, memory_limit_bytes: null };

@@ -8,7 +8,7 @@ import type { Driver, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { findHold, type Hold } from './hold.ts';
 import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
-import { giveUpPending, moveState } from './move-state.ts';
+import { dropPending, giveUpPending, moveState } from './move-state.ts';
 import { instantText, numberOf, RUN_COLUMNS, type Run, runOf } from './rows.ts';
 
 /** Who runs: enough to prove at the next tick that the runner is dead, and not another process with its number. */
@@ -46,6 +46,7 @@ export type ClaimResult =
 
 export type Claim = {
   readonly state: TaskState;
+  /** How the claim changes the state; ignored for a run by hand without a slot, which leaves it as it is. */
   readonly patch: StatePatch;
   readonly run: NewRun;
   readonly maxRunning: number;
@@ -60,7 +61,7 @@ export type Claim = {
  */
 export function claimRun(driver: Driver, claim: Claim): Promise<ClaimResult> {
   const { state, run } = claim;
-  const patch = run.trigger === 'schedule' ? { ...claim.patch, ...startedPatch(run) } : {};
+  const patch = patchOf(claim);
   const epoch = state.epoch + 1;
   const won: ClaimResult = { kind: 'won', epoch, state: { ...state, ...patch, epoch } };
   return driver.transaction(
@@ -69,7 +70,7 @@ export function claimRun(driver: Driver, claim: Claim): Promise<ClaimResult> {
         return run.trigger === 'schedule' ? whyRefused(statements, claim) : { kind: 'lost' };
       }
       failpoint('claim.moved');
-      await giveUpPending(statements, state, run.slots);
+      await endPending(statements, claim);
       failpoint('claim.superseded');
       const lease = run.isLeased ? { lease_until: nowText(driver.engine, LEASE_S) } : {};
       await insertRun(statements, { ...startedRow(run), epoch }, lease);
@@ -78,6 +79,22 @@ export function claimRun(driver: Driver, claim: Claim): Promise<ClaimResult> {
     },
     { confirm: async (statements) => ((await isRecorded(statements, run.token)) ? won : undefined) },
   );
+}
+
+function patchOf({ patch, run }: Claim): StatePatch {
+  if (run.trigger === 'schedule') {
+    return { ...patch, ...startedPatch(run) };
+  }
+  return run.slots === null ? {} : patch;
+}
+
+/** A run by hand leaves the attempt that is pending of another slot alone; one of that very slot it takes the place of. */
+async function endPending(statements: Statements, { state, patch, run }: Claim): Promise<void> {
+  if (run.trigger === 'schedule') {
+    await giveUpPending(statements, state, run.slots);
+  } else if (state.retryAt !== null && patch.retryAt === null) {
+    await dropPending(statements, state, 'rerun');
+  }
 }
 
 function startedPatch(run: NewRun): StatePatch {

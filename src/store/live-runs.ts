@@ -14,8 +14,12 @@ export async function noteLiveRun(driver: Driver, token: string, reason: string)
  * Asks the runner of a live run to end it. False if the run has ended, or if there is none. Of several requests, the
  * first says why.
  */
-export async function requestCancel(driver: Driver, token: string, reason: string): Promise<boolean> {
-  const changed = await driver.run(
+export async function requestCancel(
+  { run }: Pick<Driver, 'run'>,
+  token: string,
+  reason: string,
+): Promise<boolean> {
+  const changed = await run(
     `UPDATE periodic_run SET cancel_requested = coalesce(cancel_requested, ?)
      WHERE token = ? AND status = 'running'`,
     [reason, token],
@@ -30,4 +34,16 @@ export async function cancelRequested(driver: Driver, token: string): Promise<st
     [token],
   );
   return textOf(row?.['cancel_requested']);
+}
+
+/** Writes how far a live run is. One that has ended keeps what was written last. */
+export async function noteProgress(
+  driver: Driver,
+  token: string,
+  { done, total }: { readonly done: number; readonly total: number },
+): Promise<void> {
+  await driver.run(
+    "UPDATE periodic_run SET progress_done = ?, progress_total = ? WHERE token = ? AND status = 'running'",
+    [done, total, token],
+  );
 }

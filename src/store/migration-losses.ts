@@ -29,7 +29,7 @@ async function countInColumns(knex: Knex, table: string, added: AddedColumns): P
 }
 
 /** The value by which a column says nothing, by its name. */
-type AddedColumns = Readonly<Record<string, string | number | null>>;
+type AddedColumns = Readonly<Record<string, string | number | boolean | null>>;
 
 type Additions = {
   readonly columns: Readonly<Record<string, AddedColumns>>;
@@ -59,5 +59,12 @@ const ADDITIONS: Readonly<Record<string, Additions>> = {
       periodic_tick: { server: null, clock_offset_ms: null },
     },
     tables: ['periodic_maintenance'],
+  },
+  '0004_run_by_hand': {
+    columns: {
+      periodic_task: { confirmation: false, run_user: null, memory_limit_bytes: null },
+      periodic_run: { progress_done: null, progress_total: null },
+    },
+    tables: ['periodic_counter', 'periodic_stat'],
   },
 };

@@ -2,13 +2,14 @@ import type { Knex } from 'knex';
 import { packageRoot } from './package-root.ts';
 
 /** The version of the schema that this program needs, and writes when it migrates. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /** The migrations that this program knows, in their order. */
 export const MIGRATIONS: readonly string[] = [
   '0001_create_tables',
   '0002_add_policies',
   '0003_share_with_nodes',
+  '0004_run_by_hand',
 ];
 
 export type MigrationFile = {

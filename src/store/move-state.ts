@@ -54,7 +54,7 @@ export async function dropState(driver: Driver, state: TaskState): Promise<boole
 export async function dropPending(
   statements: Statements,
   { lastRunToken }: TaskState,
-  reason: 'superseded' | 'postponed',
+  reason: 'superseded' | 'postponed' | 'rerun',
 ): Promise<void> {
   await statements.run("UPDATE periodic_run SET reason = ? WHERE token = ? AND reason = 'retry'", [
     reason,

@@ -1,7 +1,7 @@
 import { floorToMinute, fromText, type Instant } from '../core/instants.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
-import { ADDED_TO_TASK } from './added-columns.ts';
+import { ADDED_FOR_HANDS, ADDED_TO_TASK } from './added-columns.ts';
 import type { Row } from './driver.ts';
 import type { AuditEntry } from './history.ts';
 import { taskRecordOf } from './rows.ts';
@@ -51,7 +51,10 @@ export function taskAt(known: KnownTask, at: Instant): PastTask {
 function recordOf(known: KnownTask, columns: JsonObject, at: Instant): TaskRecord {
   const nodes = known.current === undefined ? nodesForward(known.audit, at) : nodesBackward(known, at);
   // Records of older schemas do not name what was added since.
-  const record = taskRecordOf({ ...ADDED_TO_TASK, ...(columns as Row), id: known.id }, { nodes, tags: [] });
+  const record = taskRecordOf(
+    { ...ADDED_TO_TASK, ...ADDED_FOR_HANDS, ...(columns as Row), id: known.id },
+    { nodes, tags: [] },
+  );
   return { ...record, createdAt: known.current?.createdAt ?? 0, updatedAt: known.current?.updatedAt ?? 0 };
 }
 
@@ -142,7 +145,7 @@ const DELAY_COLUMNS: ReadonlyMap<string, string> = new Map([
   ['enabled', 'enabled_delay_s'],
 ]);
 
-const COUNTING_COLUMNS = ['schedule_kind', 'schedule', 'timezone', 'anchor', 'scope'];
+const COUNTING_COLUMNS = ['schedule_kind', 'schedule', 'timezone', 'anchor', 'scope', 'confirmation'];
 
 function countsAnew({ action, before, after }: AuditEntry, scopeKey: string): boolean {
   switch (action) {

@@ -39,6 +39,9 @@ export const DEFINITION_COLUMNS = {
   deactivateAfter: 'deactivate_after',
   overlap: 'overlap',
   maxParallel: 'max_parallel',
+  confirmation: 'confirmation',
+  runUser: 'run_user',
+  memoryLimitBytes: 'memory_limit_bytes',
 } as const satisfies Readonly<Record<Exclude<keyof TaskDefinition, 'nodes' | 'tags'>, string>>;
 
 /** Reads a row of periodic_task. What plain SQL wrote into it is left as it is, for the check to judge. */
@@ -80,6 +83,9 @@ export function taskRecordOf(
       deactivateAfter: row['deactivate_after'],
       overlap: row['overlap'],
       maxParallel: row['max_parallel'],
+      confirmation: booleanOf(row['confirmation']),
+      runUser: row['run_user'],
+      memoryLimitBytes: bigNumberOf(row['memory_limit_bytes']),
       nodes: parts.nodes,
       tags: parts.tags,
     },
@@ -249,6 +255,8 @@ export type Run = {
   readonly pidStarted: string | null;
   /** Why it is asked to stop while it is alive, such as `postponed`; null if nobody asks. */
   readonly cancelRequested: string | null;
+  /** How far it is, as it said last; null if it never did. */
+  readonly progress: { readonly done: number; readonly total: number } | null;
   /** Until when the runner holds it, by the database's clock; null for a run without a lease. */
   readonly leaseUntil: Instant | null;
   /** The lease has ended, by the database's clock; known only where it was asked for. */
@@ -259,7 +267,7 @@ export type Run = {
 export const RUN_COLUMNS = `id, token, task_id, task_name, module, scope_key, node, trigger_kind, slot, slot_first,
   slot_count, attempt, epoch, end_epoch, status, reason, message, created_at, started_at, ended_at, duration_ms,
   deadline_at, exit_code, "signal", result, output_bytes, late_result, machine_id, boot_id, pid_namespace, pid,
-  pid_started, cancel_requested, lease_until`;
+  pid_started, cancel_requested, progress_done, progress_total, lease_until`;
 
 /** Reads a row of periodic_run. */
 export function runOf(row: Row): Run {
@@ -297,9 +305,15 @@ export function runOf(row: Row): Run {
     pid: numberOrNull(row['pid']),
     pidStarted: textOf(row['pid_started']),
     cancelRequested: textOf(row['cancel_requested']),
+    progress: progressOf(row),
     leaseUntil: instantOf(row['lease_until']),
     isLeaseOver: Boolean(row['is_lease_over'] ?? 0),
   };
+}
+
+function progressOf(row: Row): Run['progress'] {
+  const [done, total] = [numberOrNull(row['progress_done']), numberOrNull(row['progress_total'])];
+  return done === null || total === null ? null : { done, total };
 }
 
 type Cell = Row[string] | undefined;
@@ -328,6 +342,11 @@ export function instantText(instant: Instant | null | undefined): string | null 
 
 function booleanOf(cell: Cell): unknown {
   return cell === 0 || cell === 1 || typeof cell === 'boolean' ? Boolean(cell) : cell;
+}
+
+/** Engines hand out a whole number as text where it may be too big for a number. */
+function bigNumberOf(cell: Cell): unknown {
+  return typeof cell === 'string' && /^-?\d{1,15}$/.test(cell) ? Number(cell) : cell;
 }
 
 function listOf(cell: Cell): unknown {

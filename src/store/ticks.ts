@@ -256,7 +256,8 @@ async function addMissedStates(
 }
 
 const IS_ANY = '';
-const IS_REBOOT = "AND t.schedule_kind = 'cron' AND lower(trim(t.schedule)) = '@reboot'";
+const IS_REBOOT =
+  "AND t.schedule_kind = 'cron' AND lower(trim(t.schedule)) = '@reboot' AND NOT t.confirmation";
 const IS_IN_NODE_ZONE = "AND trim(t.timezone) = ''";
 
 /** Lets the node decide anew on its tasks of zoned kinds that meet the condition, and on those that it shares. */

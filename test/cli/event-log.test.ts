@@ -279,7 +279,7 @@ test("of a runner's events, lives and warnings are logged", async () => {
   const file = join(folder(), 'events.json');
   const { log } = await open({ file });
   logRunnerEvent(log, { kind: 'started', task: 'backup', slotAt: null, attempt: 1 });
-  logRunnerEvent(log, { kind: 'output', task: 'backup', text: 'hunter2' });
+  logRunnerEvent(log, { kind: 'output', task: 'backup', text: 'hunter2', waitFor: () => undefined });
   logRunnerEvent(log, { kind: 'life', life: FINISHED });
   logRunnerEvent(log, { kind: 'warning', message: 'the clock went back' });
   const [, warning] = readFileSync(file, 'utf8').split('\n');

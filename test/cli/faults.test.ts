@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { SCHEMA_VERSION } from '../../src/store/migrations.ts';
 import { openProgramWorld } from '../support/processes.ts';
 import { type CommandWorld, openWorld } from './commands/command-world.ts';
 
@@ -73,7 +74,7 @@ describe.each(COMMANDS)('%s', (_name, words) => {
     expect(await world.call(...words)).toEqual({
       exitCode: 4,
       out: '',
-      err: `periodic-cron: database ${world.database} has schema version 99, which needs a program that knows version 99 or later; this one knows version 3: upgrade periodic-cron\n`,
+      err: `periodic-cron: database ${world.database} has schema version 99, which needs a program that knows version 99 or later; this one knows version ${SCHEMA_VERSION}: upgrade periodic-cron\n`,
     });
     expect(world.sql('SELECT name FROM periodic_task')).toEqual([{ name: 'prune_history' }]);
   });

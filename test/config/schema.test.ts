@@ -89,6 +89,38 @@ describe('a configuration file', () => {
     [{ database_password: 'file:' }, 'database_password', `${REFERENCE}something else ${REASON}`],
     [{ database_password: 12345 }, 'database_password', `${REFERENCE}something else ${REASON}`],
     [{ database_password: null }, 'database_password', `${REFERENCE}nothing ${REASON}`],
+    [
+      { connections: ['postgres://ann:secret@h/x'] },
+      'connections',
+      'expected names of connections, got a list',
+    ],
+    [
+      { connections: { '2nd': { url: 'sqlite:x' } } },
+      'connections.2nd',
+      'expected a name of a letter, then up to 62 letters, digits, "_", "." and "-" for a connection',
+    ],
+    [
+      { connections: { a: 'postgres://ann:secret@h/x' } },
+      'connections.a',
+      'expected the keys url and password, got a URL',
+    ],
+    [
+      { connections: { a: { url: 'postgres://ann:secret@h' } } },
+      'connections.a.url',
+      'expected postgres://USER@HOST/DATABASE, got no database',
+    ],
+    [
+      { connections: { a: { url: 'postgres://h/x', password: 'secret' } } },
+      'connections.a.password',
+      `${REFERENCE}something else ${REASON}`,
+    ],
+    [
+      { connections: { a: { url: 'sqlite:x', pasword: 'secret' } } },
+      'connections.a.pasword',
+      'unknown key (did you mean password?)',
+    ],
+    [{ http: { allow_loopback: 'yes' } }, 'http.allow_loopback', 'expected true or false, got "yes"'],
+    [{ http: { allow_loopbak: true } }, 'http.allow_loopbak', 'unknown key (did you mean allow_loopback?)'],
     [{ node: 7 }, 'node', 'expected a name, got 7'],
     [{ node: ' ' }, 'node', 'expected 1 to 255 characters, got none'],
     [{ state_directory: null }, 'state_directory', 'expected a path, got nothing'],

@@ -44,6 +44,9 @@ test('without any source everything has its default', async () => {
     defaultSpacingSeconds: 300,
     outputLimitBytes: 65_536,
     modules: { folders: [], packages: [] },
+    connections: {},
+    http: { allowLoopback: false, allowLinkLocal: false },
+    systemdScope: false,
     log: { file: undefined, level: 'info' },
   });
 });
@@ -61,6 +64,12 @@ output_limit: 1MiB
 modules:
   folders: [modules, /opt/modules]
   packages: [periodic-cron-backup]
+connections:
+  local: { url: 'sqlite:data/other.sqlite' }
+  warehouse: { url: 'postgres://ann@h/x', password: 'file:secrets/warehouse' }
+http:
+  allow_loopback: true
+systemd_scope: true
 log:
   file: log/events.json
   level: debug
@@ -82,6 +91,22 @@ log:
     defaultSpacingSeconds: 600,
     outputLimitBytes: 1_048_576,
     modules: { folders: ['/etc/periodic-cron/modules', '/opt/modules'], packages: ['periodic-cron-backup'] },
+    connections: {
+      local: {
+        engine: 'sqlite',
+        url: 'sqlite:/etc/periodic-cron/data/other.sqlite',
+        path: '/etc/periodic-cron/data/other.sqlite',
+        origin: 'connection local',
+      },
+      warehouse: expect.objectContaining({
+        engine: 'postgres',
+        url: 'postgres://ann@h/x',
+        password: { kind: 'reference', reference: 'file:/etc/periodic-cron/secrets/warehouse' },
+        origin: 'connection warehouse',
+      }),
+    },
+    http: { allowLoopback: true, allowLinkLocal: false },
+    systemdScope: true,
     log: { file: '/etc/periodic-cron/log/events.json', level: 'debug' },
   });
 });

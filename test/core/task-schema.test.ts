@@ -50,6 +50,9 @@ test('what a definition leaves out has its documented default', () => {
     deactivateAfter: '',
     overlap: 'forbid',
     maxParallel: 1,
+    confirmation: false,
+    runUser: null,
+    memoryLimitBytes: null,
     nodes: ['alpha'],
     tags: [],
   });
@@ -127,6 +130,22 @@ describe('one column', () => {
       { deactivateAfter: '0 failures' },
       'deactivate_after: expected 1 to 1000000',
     ],
+    ['a user with a space', { runUser: 'no body' }, 'run_user: expected the name or number of a user, got'],
+    [
+      'a user that is an option',
+      { runUser: '--help' },
+      'run_user: expected the name or number of a user, got',
+    ],
+    [
+      'too little memory',
+      { memoryLimitBytes: 1_048_576 },
+      'memory_limit: expected a whole number from 33554432',
+    ],
+    [
+      'a confirmation that is text',
+      { confirmation: 'yes' },
+      'confirmation: expected true or false, got "yes"',
+    ],
     ['a manual task with a schedule', { scheduleKind: 'manual', schedule: '5m' }, 'schedule: '],
   ])('%s is its only fault', (_title, fields, fault) => {
     const faults = faultsOf(fields);
@@ -152,6 +171,16 @@ describe('columns together', () => {
       { maxParallel: 2 },
       'max_parallel: expected 1 unless overlap is allow, got 2 with overlap forbid',
     ],
+    [
+      'a confirmation with a slot that needs none',
+      { confirmation: true, runImmediately: true },
+      'run_immediately: expected it without confirmation only, which lets nothing run by itself, got both',
+    ],
+    [
+      'a confirmation with a first delay',
+      { confirmation: true, firstDelaySeconds: 60 },
+      'first_delay: expected it without confirmation only, which lets nothing run by itself, got both',
+    ],
   ])('%s', (_title, fields, fault) => {
     expect(faultsOf(fields)).toEqual([fault]);
   });
@@ -169,6 +198,10 @@ describe('columns together', () => {
     ['a window', { scheduleKind: 'window', schedule: '22:00-06:00@15m' }],
     ['a one-shot of ticks', { scheduleKind: 'ticks', schedule: '0' }],
     ['an instant', { scheduleKind: 'at', schedule: '2026-11-21T09:30+01:00' }],
+    ['a confirmation with a schedule', { confirmation: true }],
+    ['a user by number', { runUser: '1001' }],
+    ['a user of a domain', { runUser: 'ada.lovelace@example.org' }],
+    ['a limit of memory', { memoryLimitBytes: 64 * 1_024 * 1_024 }],
     ['an end after failures and days', { deactivateAfter: '5 failures and 7 days' }],
   ])('%s is valid', (_title, fields) => {
     expect(faultsOf(fields)).toEqual([]);

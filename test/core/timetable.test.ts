@@ -28,6 +28,8 @@ describe('the timetable of a task', () => {
     ['ticks have no instants', { scheduleKind: 'ticks', schedule: '0 repeat' }, []],
     ['manual never comes', { scheduleKind: 'manual', schedule: '' }, []],
     ['a negative period never comes', { schedule: '-1s' }, []],
+    ['what asks for a confirmation never comes', { schedule: '7m', confirmation: true }, []],
+    ['nor does its instant', { scheduleKind: 'at', schedule: '2026-03-10T14:00', confirmation: true }, []],
   ])('%s', (_title, task, slots) => {
     expect(slotsOf(task)).toEqual(slots.map(at));
   });

@@ -12,6 +12,8 @@ test.each([
   ['delete', '\u007f', '␡'],
   ['a control character of eight bits', '\u009b31m', '\\u009b31m'],
   ['a change of the text direction', 'a\u202eb', 'a\\u202eb'],
+  ['a flood of zeros', `a${'\0'.repeat(70_000)}b\u0007`, 'a␀[70000 times]b␇'],
+  ['sixteen of the same', '\u0001'.repeat(16), '␁'.repeat(16)],
   ['text of other scripts', 'grüße 世界 🌍', 'grüße 世界 🌍'],
 ])('%s is harmless', (_, text, expected) => {
   expect(harmless(text)).toBe(expected);

@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import * as fs from 'node:fs';
 import { closeSync, constants, openSync, readdirSync, writeSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
 import { openOutputPipe } from '../../src/execute/output-pipe.ts';
+import { eventually } from '../support/execution.ts';
 
 vi.mock('node:fs', async (importOriginal) => {
   const original = await importOriginal<typeof fs>();
@@ -38,4 +41,42 @@ test('a pipe of which only one end can be opened leaves nothing open', async () 
   await expect(openOutputPipe(() => undefined)).rejects.toThrow('too many open files');
   expect(readdirSync('/proc/self/fd')).toHaveLength(before);
   vi.mocked(fs.openSync).mockImplementation(open);
+});
+
+test('nothing more comes while what came is still being taken, and then all of it', async () => {
+  let taken = 0;
+  let isBusy = false;
+  let whileBusy = 0;
+  let goOn: (() => void) | undefined;
+  const pipe = await openOutputPipe((chunk) => {
+    whileBusy += isBusy ? 1 : 0;
+    taken += chunk.length;
+    isBusy = true;
+    return new Promise<void>((resolve) => {
+      goOn = () => {
+        isBusy = false;
+        resolve();
+      };
+    });
+  });
+  const bytes = 1_000_000;
+  const writer = spawn('head', ['-c', String(bytes), '/dev/zero'], {
+    stdio: ['ignore', pipe.writer, 'ignore'],
+  });
+  const ended = once(writer, 'exit');
+  pipe.closeWriter();
+  let hasEnded = false;
+  void ended.then(() => {
+    hasEnded = true;
+  });
+  while (taken < bytes) {
+    await eventually('a chunk', () => isBusy);
+    // The writer cannot be through while more is left than a pipe holds.
+    expect(hasEnded && taken < bytes - 2 * 65_536).toBe(false);
+    goOn?.();
+    await eventually('it was taken', () => !isBusy || taken === bytes);
+  }
+  await ended;
+  pipe.finish();
+  expect({ taken, whileBusy }).toEqual({ taken: bytes, whileBusy: 0 });
 });

@@ -88,6 +88,7 @@ test('a command sees its run, and not the address of the database', async () => 
     'PERIODIC_CRON_ATTEMPT=2',
     'PERIODIC_CRON_EPOCH=41',
     'PERIODIC_CRON_NODE=node-a',
+    'PERIODIC_CRON_REPORT=/dev/fd/3',
     `PERIODIC_CRON_RUN_ID=${request.run.runId}`,
     'PERIODIC_CRON_SLOT=2026-11-20T23:55:00.000Z',
     'PERIODIC_CRON_TASK=nightly backup',

@@ -9,7 +9,7 @@ import type { JsonValue } from '../../src/core/json.ts';
 import { execute } from '../../src/execute/execute.ts';
 import type { ExecutionRequest } from '../../src/execute/execution.ts';
 import { packageRoot } from '../../src/store/package-root.ts';
-import { processesOf, requestWith } from '../support/execution.ts';
+import { hostWith, processesOf, requestWith } from '../support/execution.ts';
 
 const FIXTURES = join(packageRoot(), 'test', 'support', 'fixtures');
 
@@ -195,7 +195,7 @@ test('a module that asks whether its run is still its own is told what the runne
     const answer = answers.shift();
     return answer === undefined ? Promise.reject(new Error('nobody knows')) : Promise.resolve(answer);
   };
-  const { outcome } = await execute(hostile('asks_whose_it_is', { stillMine }));
+  const { outcome } = await execute(hostile('asks_whose_it_is', { host: hostWith({ stillMine }) }));
   expect(outcome).toEqual({ kind: 'succeeded', result: [true, false, false] });
 });
 

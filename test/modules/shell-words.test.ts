@@ -19,7 +19,7 @@ test.each([
   expect(splitShellWords(text)).toEqual({ kind: 'words', words });
 });
 
-const HINT = 'quote it to pass it on as it is; for a shell, use an argument list such as ["sh", "-c", "…"]';
+const HINT = 'quote it to pass it on as it is; for a shell, say so with shell: true';
 
 test.each([
   ["echo 'open", "expected a closing ', got the end of the text", 6],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { MIGRATIONS } from '../../src/store/migrations.ts';
-import { type EmptyDatabase, openEmptyDatabase, schemaOf } from '../store/migrate-world.ts';
+import { MIGRATIONS, SCHEMA_VERSION } from '../../src/store/migrations.ts';
+import { type EmptyDatabase, openEmptyDatabase, schemaOf, takeBackTo } from '../store/migrate-world.ts';
 import { reachableEngines } from '../support/engines.ts';
 import { openProgramWorld, type ProgramWorld } from '../support/processes.ts';
 import type { ServerEngine } from '../support/servers.ts';
@@ -30,7 +30,7 @@ describe.each(SERVERS)('on %s', (engine) => {
       exitCode: 4,
       signal: null,
       out: '',
-      err: `periodic-cron: database ${location.url} has no schema yet; this program needs version 3: run "periodic-cron migrate"\n`,
+      err: `periodic-cron: database ${location.url} has no schema yet; this program needs version ${SCHEMA_VERSION}: run "periodic-cron migrate"\n`,
     });
     expect(schemaOf(database).flat()).toEqual([]);
     const ends = await Promise.all([1, 2, 3, 4].map(() => world.call('migrate', '--json')));
@@ -39,7 +39,7 @@ describe.each(SERVERS)('on %s', (engine) => {
     );
     const ran = ends.map(({ out }) => JSON.parse(out).ran as readonly string[]);
     expect(ran.filter((names) => names.length > 0)).toEqual([MIGRATIONS]);
-    expect(database.ask('SELECT version FROM periodic_schema')).toEqual([{ version: 3 }]);
+    expect(database.ask('SELECT version FROM periodic_schema')).toEqual([{ version: SCHEMA_VERSION }]);
     expect(database.ask('SELECT name FROM periodic_task')).toEqual([{ name: 'prune_history' }]);
     expect(await world.call('run_scheduled', '-c')).toEqual({ exitCode: 0, signal: null, out: '', err: '' });
   });
@@ -49,15 +49,17 @@ describe.each(SERVERS)('on %s', (engine) => {
     await world.call('migrate');
     const ends = await Promise.all([world.call('migrate', '--down'), world.call('migrate', '--down')]);
     expect(ends.map(({ exitCode }) => exitCode).toSorted()).toEqual([0, 5]);
-    expect(world.database.ask('SELECT version FROM periodic_schema')).toEqual([{ version: 2 }]);
+    expect(world.database.ask('SELECT version FROM periodic_schema')).toEqual([
+      { version: SCHEMA_VERSION - 1 },
+    ]);
   });
 
   test('one that is killed while the server works for it has its work completed by the next', async () => {
     const world = openEmptyWorld(engine);
-    const { database } = world;
+    const { database, location } = world;
     await world.call('migrate');
     const whole = schemaOf(database);
-    await world.call('migrate', '--down');
+    await takeBackTo(location, 2);
     database.tell('BEGIN');
     database.ask('SELECT count(*) AS runs FROM periodic_run');
     const { pid, ended } = world.start('migrate');
@@ -66,7 +68,7 @@ describe.each(SERVERS)('on %s', (engine) => {
     expect(await ended).toMatchObject({ signal: 'SIGKILL' });
     const status = await world.call('migrate', '--status');
     expect(status.out).toMatch(
-      /0002_add_policies {6}done\n0003_share_with_nodes {2}(?:pending|unfinished)\n/,
+      /0002_add_policies {6}done\n0003_share_with_nodes {2}(?:pending|unfinished)\n0004_run_by_hand {7}pending\n/,
     );
     if (engine === 'mariadb') {
       expect(status.out).toMatch(
@@ -78,7 +80,7 @@ describe.each(SERVERS)('on %s', (engine) => {
     expect(await world.call('migrate')).toEqual({
       exitCode: 0,
       signal: null,
-      out: 'ran 0003_share_with_nodes\nthe schema has version 3\n',
+      out: 'ran 0003_share_with_nodes\nran 0004_run_by_hand\nthe schema has version 4\n',
       err: '',
     });
     expect(schemaOf(database)).toEqual(whole);
@@ -95,7 +97,7 @@ describe.each(SERVERS)('on %s', (engine) => {
     await world.call('migrate', '--down');
     expect(await world.call('run_scheduled', '-c')).toMatchObject({
       exitCode: 4,
-      err: expect.stringContaining('has schema version 2; this program needs version 3'),
+      err: expect.stringContaining('has schema version 3; this program needs version 4'),
     });
   });
 });

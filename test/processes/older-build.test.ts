@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { newServerDatabase, reachableServers } from '../support/engines.ts';
 import { unpackOlderBuild } from '../support/older-build.ts';
@@ -28,7 +30,7 @@ async function openMigratedFile(): Promise<{
   operator.sql.exec('DELETE FROM periodic_task');
   expect(schemaOf(operator)).toMatchObject({ version: 2 });
   expect(await world.call('run_scheduled', '-c')).toEqual(SILENT);
-  expect(schemaOf(operator)).toMatchObject({ version: 3, oldest_version: 2 });
+  expect(schemaOf(operator)).toMatchObject({ version: 4, oldest_version: 2 });
   return { world, older, operator };
 }
 
@@ -36,7 +38,7 @@ function schemaOf({ sql }: Operator): unknown {
   return sql.prepare('SELECT version, oldest_version FROM periodic_schema').get();
 }
 
-describe('a program of schema version 2, on a file of version 3', () => {
+describe('a program of schema version 2, on a file of version 4', () => {
   test('takes turns with the present one: each slot runs once, whoever comes first', async () => {
     const { world, older, operator } = await openMigratedFile();
     for (const name of ['one', 'two', 'three']) {
@@ -102,6 +104,30 @@ describe('a program of schema version 2, on a file of version 3', () => {
   });
 });
 
+describe('a program of schema version 2', () => {
+  test.each(['--confirmation', '--run-user nobody', '--memory-limit 64MiB'])(
+    'is turned away once a task has %s, which it would not heed',
+    async (policy) => {
+      const { world, older, operator } = await openMigratedFile();
+      const folder = join(world.folder, 'modules');
+      mkdirSync(folder);
+      writeFileSync(
+        join(folder, 'greet.mjs'),
+        "export const greet = { id: 'greet', description: 'Greet.', run: () => undefined };",
+      );
+      writeFileSync(join(world.folder, 'periodic-cron.yaml'), `modules: { folders: [${folder}] }\n`);
+      const add = ['add', 'careful', '--module', 'greet', '--cron', '@daily', ...policy.split(' ')];
+      expect(await world.call(...add)).toMatchObject({ exitCode: 0 });
+      expect(schemaOf(operator)).toMatchObject({ version: 4, oldest_version: 4 });
+      expect(await older('run_scheduled', '-c')).toMatchObject({
+        exitCode: 4,
+        err: expect.stringMatching(/needs a program that knows version 4 .*: upgrade periodic-cron\n$/),
+      });
+      expect(await world.call('run_scheduled', '-c')).toEqual(SILENT);
+    },
+  );
+});
+
 describe.each(reachableServers())('on %s, the present program', (engine) => {
   /** A database as a later program may have left it: with a column, a table and a migration more. */
   async function openLaterSchema(): Promise<{ readonly world: ProgramWorld; readonly operator: Operator }> {
@@ -112,8 +138,8 @@ describe.each(reachableServers())('on %s, the present program', (engine) => {
     operator.sql.exec("ALTER TABLE periodic_task ADD COLUMN colour varchar(20) DEFAULT 'blue'");
     operator.sql.exec('ALTER TABLE periodic_run ADD COLUMN weight integer NOT NULL DEFAULT 1');
     operator.sql.exec('CREATE TABLE periodic_colour (name varchar(20) NOT NULL PRIMARY KEY)');
-    operator.sql.exec("INSERT INTO periodic_migration (name, batch) VALUES ('0004_add_colours', 2)");
-    operator.sql.exec('UPDATE periodic_schema SET version = 4, oldest_version = 3');
+    operator.sql.exec("INSERT INTO periodic_migration (name, batch) VALUES ('0099_add_colours', 2)");
+    operator.sql.exec('UPDATE periodic_schema SET version = 99, oldest_version = 3');
     return { world, operator };
   }
 
@@ -134,12 +160,12 @@ describe.each(reachableServers())('on %s, the present program', (engine) => {
     expect(await world.call('migrate')).toMatchObject({ exitCode: 0 });
     const down = await world.call('migrate', '--down');
     expect(down.exitCode).toBe(4);
-    expect(down.err).toContain('does not know 0004_add_colours');
+    expect(down.err).toContain('does not know 0099_add_colours');
   });
 
   test('ends with 4, and changes nothing, where a later schema does not', async () => {
     const { world, operator } = await openLaterSchema();
-    operator.sql.exec('UPDATE periodic_schema SET oldest_version = 4');
+    operator.sql.exec('UPDATE periodic_schema SET oldest_version = 98');
     for (const words of [
       ['run_scheduled', '-c'],
       ['list'],
@@ -147,7 +173,9 @@ describe.each(reachableServers())('on %s, the present program', (engine) => {
     ]) {
       const { exitCode, out, err } = await world.call(...words);
       expect({ exitCode, out }).toEqual({ exitCode: 4, out: '' });
-      expect(err).toMatch(/needs a program that knows version 4 .*knows version 3: upgrade periodic-cron\n$/);
+      expect(err).toMatch(
+        /needs a program that knows version 98 .*knows version 4: upgrade periodic-cron\n$/,
+      );
     }
     expect(operator.sql.prepare('SELECT count(*) FROM periodic_node').pluck().get()).toBe(0);
     expect(operator.sql.prepare('SELECT count(*) FROM periodic_task').pluck().get()).toBe(0);

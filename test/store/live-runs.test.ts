@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { cancelRequested, requestCancel } from '../../src/store/live-runs.ts';
+import { cancelRequested, noteProgress, requestCancel } from '../../src/store/live-runs.ts';
 import { listLiveRuns } from '../../src/store/tick-statements.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
@@ -48,4 +48,25 @@ test('a run that never was is not asked', async () => {
   const { driver } = await openLiveRun();
   expect(await requestCancel(driver, 'no such token', 'postponed')).toBe(false);
   expect(await cancelRequested(driver, 'no such token')).toBeNull();
+});
+
+describe('how far a run is', () => {
+  test('is not known before it says so, and then what it said last', async () => {
+    const { driver, token } = await openLiveRun();
+    const progress = async () =>
+      (await listLiveRuns(driver, { node: 'alpha', machineId: 'another' }))[0]?.progress;
+    expect(await progress()).toBeNull();
+    await noteProgress(driver, token, { done: 1, total: 8 });
+    await noteProgress(driver, token, { done: 2.5, total: 10 });
+    expect(await progress()).toEqual({ done: 2.5, total: 10 });
+  });
+
+  test('is not written for one that has ended', async () => {
+    const { database, driver, token } = await openLiveRun();
+    database.sql.exec("UPDATE periodic_run SET status = 'cancelled', live_node = NULL");
+    await noteProgress(driver, token, { done: 1, total: 8 });
+    expect(database.sql.prepare('SELECT progress_done FROM periodic_run').get()).toEqual({
+      progress_done: null,
+    });
+  });
 });

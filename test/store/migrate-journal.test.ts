@@ -10,6 +10,7 @@ import {
   openEmptyDatabase,
   schemaOf,
   stock,
+  takeBackTo,
 } from './migrate-world.ts';
 
 // MariaDB commits every statement that defines something by itself, so only there anything can be half done.
@@ -22,10 +23,10 @@ describe.runIf(testedEngine === 'mariadb')('a program that is killed while it mi
       if (moment === 'before') {
         // The statements of the first ones are of the same kinds.
         await migrateDatabase(database.location);
-        await takeBackMigration(database.location);
+        await takeBackTo(database.location, 2);
       }
       const kills = await untilDone(database, moment, {
-        direction: 'up',
+        pendingAtEnd: 0,
         work: () => migrateDatabase(database.location),
       });
       expect(kills).toBeGreaterThan(moment === 'before' ? 50 : 100);
@@ -36,40 +37,47 @@ describe.runIf(testedEngine === 'mariadb')('a program that is killed while it mi
     }
   }, 300_000);
 
-  test('at every statement in turn, going down, has its work completed by the next', async () => {
-    const database = openEmptyDatabase();
-    const { location } = database;
-    await migrateDatabase(location);
-    await takeBackMigration(location);
-    stock(database);
-    const columnsOfTwo = columnsOf(database);
-    const inTwo = { schema: schemaOf(database), content: contentOf(database, columnsOfTwo) };
-    for (const moment of MOMENTS) {
+  test.each([4, 3])(
+    'at every statement in turn, going down from version %i, has its work completed by the next',
+    async (version) => {
+      const database = openEmptyDatabase();
+      const { location } = database;
       await migrateDatabase(location);
-      // Going up marks the states, and going down leaves them so.
-      const { periodic_task_state: marked = [] } = contentOf(database, columnsOfTwo);
-      const kills = await untilDone(database, moment, {
-        direction: 'down',
-        work: () => takeBackMigration(location),
-      });
-      expect(kills).toBeGreaterThan(30);
-      expect(schemaOf(database)).toEqual(inTwo.schema);
-      expect(contentOf(database, columnsOf(database))).toEqual({
-        ...inTwo.content,
-        periodic_task_state: marked,
-      });
-    }
-  }, 300_000);
+      await takeBackTo(location, 2);
+      stock(database);
+      await migrateDatabase(location);
+      await takeBackTo(location, version - 1);
+      const columnsBelow = columnsOf(database);
+      const below = { schema: schemaOf(database), content: contentOf(database, columnsBelow) };
+      for (const moment of MOMENTS) {
+        await migrateDatabase(location);
+        await takeBackTo(location, version);
+        // Going up marks the states, and going down leaves them so.
+        const { periodic_task_state: marked = [] } = contentOf(database, columnsBelow);
+        const kills = await untilDone(database, moment, {
+          pendingAtEnd: MIGRATIONS.length - version + 1,
+          work: () => takeBackMigration(location),
+        });
+        expect(kills).toBeGreaterThan(30);
+        expect(schemaOf(database)).toEqual(below.schema);
+        expect(contentOf(database, columnsOf(database))).toEqual({
+          ...below.content,
+          periodic_task_state: marked,
+        });
+      }
+    },
+    300_000,
+  );
 
   test('may be followed by nothing but what completes its work, which status names', async () => {
     const database = openEmptyDatabase();
     const { location } = database;
     await migrateDatabase(location);
-    await takeBackMigration(location);
+    await takeBackTo(location, 2);
     await killed({ moment: 'before', limit: 20 }, () => migrateDatabase(location));
     const { pending, unfinished } = await migrationStatus(location);
     expect({ pending, unfinished }).toEqual({
-      pending: ['0003_share_with_nodes'],
+      pending: MIGRATIONS.slice(2),
       unfinished: {
         migration: '0003_share_with_nodes',
         direction: 'up',
@@ -83,9 +91,10 @@ describe.runIf(testedEngine === 'mariadb')('a program that is killed while it mi
     });
     await migrateDatabase(location);
 
+    await takeBackTo(location, 3);
     await killed({ moment: 'after', limit: 20 }, () => takeBackMigration(location));
     expect(await migrationStatus(location)).toMatchObject({
-      pending: [],
+      pending: MIGRATIONS.slice(3),
       unfinished: { migration: '0003_share_with_nodes', direction: 'down' },
     });
     await expect(migrateDatabase(location)).rejects.toMatchObject({
@@ -101,20 +110,20 @@ describe.runIf(testedEngine === 'mariadb')('a statement that the server refuses'
     const database = openEmptyDatabase();
     const { location, tell, ask } = database;
     await migrateDatabase(location);
-    await takeBackMigration(location);
+    await takeBackTo(location, 2);
     tell('CREATE TABLE periodic_maintenance (mine INTEGER)');
     for (const _ of [1, 2]) {
       await expect(migrateDatabase(location)).rejects.toThrow(/'periodic_maintenance' already exists/);
       expect(ask("SELECT state FROM periodic_migration_step WHERE state <> 'done'")).toEqual([]);
     }
     tell('DROP TABLE periodic_maintenance');
-    expect(await migrateDatabase(location)).toEqual(['0003_share_with_nodes']);
+    expect(await migrateDatabase(location)).toEqual(MIGRATIONS.slice(2));
   });
 
   test('because another program has written down the same ends this one, and leaves the other alone', async () => {
     const { location, tell, ask } = openEmptyDatabase();
     await migrateDatabase(location);
-    await takeBackMigration(location);
+    await takeBackTo(location, 2);
     // On a cluster no lock keeps two apart that use two servers: the other one is a step ahead all of a sudden.
     tell(`CREATE TRIGGER other_program BEFORE INSERT ON periodic_migration_step FOR EACH ROW
       SIGNAL SQLSTATE '23000' SET MYSQL_ERRNO = 1062, MESSAGE_TEXT = 'Duplicate entry'`);
@@ -148,11 +157,11 @@ function madeIn({ ask }: EmptyDatabase) {
 async function untilDone(
   database: EmptyDatabase,
   moment: Moment,
-  { direction, work }: { readonly direction: 'up' | 'down'; readonly work: () => Promise<unknown> },
+  { pendingAtEnd, work }: { readonly pendingAtEnd: number; readonly work: () => Promise<unknown> },
 ): Promise<number> {
   const isDone = async () => {
     const { pending, unfinished } = await migrationStatus(database.location);
-    return unfinished === undefined && pending.length === (direction === 'up' ? 0 : 1);
+    return unfinished === undefined && pending.length === pendingAtEnd;
   };
   let kills = 0;
   // The last one may be killed when the server has it all, and nothing is left for another.

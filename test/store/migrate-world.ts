@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { DatabaseLocation } from '../../src/config/config.ts';
 import type { Engine, Row } from '../../src/store/driver.ts';
+import { takeBackMigration } from '../../src/store/migrate.ts';
+import { MIGRATIONS } from '../../src/store/migrations.ts';
 import { testedEngine } from '../support/engines.ts';
 import { createServerDatabase } from '../support/server-databases.ts';
 import type { SqlParam } from '../support/sync-client.ts';
@@ -43,6 +45,13 @@ function emptyLocation(engine: Engine): DatabaseLocation {
   const path = join(folder, 'tasks.sqlite');
   writeFileSync(path, '');
   return sqliteAt(path);
+}
+
+/** Takes migrations back until the schema has a version. */
+export async function takeBackTo(location: DatabaseLocation, version: number): Promise<void> {
+  for (let newest = MIGRATIONS.length; newest > version; newest -= 1) {
+    await takeBackMigration(location);
+  }
 }
 
 /** All that the schema of a database consists of, in an order of its own; what keeps the book of migrations as well. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { migrateDatabase, migrationStatus, takeBackMigration } from '../../src/store/migrate.ts';
-import { MIGRATIONS } from '../../src/store/migrations.ts';
+import { MIGRATIONS, SCHEMA_VERSION } from '../../src/store/migrations.ts';
 import { openStore } from '../../src/store/open.ts';
 import { testedEngine } from '../support/engines.ts';
-import { columnsOf, contentOf, openEmptyDatabase, schemaOf, stock } from './migrate-world.ts';
+import { columnsOf, contentOf, openEmptyDatabase, schemaOf, stock, takeBackTo } from './migrate-world.ts';
 
 const isShared = testedEngine !== 'sqlite';
 
@@ -26,7 +26,7 @@ describe('migrating an empty database', () => {
     expect(await migrationStatus(location)).toEqual({ done: [], pending: MIGRATIONS });
     expect(await migrateDatabase(location)).toEqual(MIGRATIONS);
     expect(await migrationStatus(location)).toEqual({ done: MIGRATIONS, pending: [] });
-    expect(ask('SELECT version FROM periodic_schema')).toEqual([{ version: 3 }]);
+    expect(ask('SELECT version FROM periodic_schema')).toEqual([{ version: SCHEMA_VERSION }]);
     expect(ask('SELECT task_id, scope_key FROM periodic_task_state')).toEqual([
       { task_id: 1, scope_key: '*' },
     ]);
@@ -61,22 +61,27 @@ describe('taking migrations back', () => {
     const database = openEmptyDatabase();
     const { location } = database;
     await migrateDatabase(location);
-    const schemaOfThree = schemaOf(database);
-    await takeBackMigration(location);
+    const schemaOfFour = schemaOf(database);
+    await takeBackTo(location, 2);
     stock(database);
     const columnsOfTwo = columnsOf(database);
     const before = contentOf(database, columnsOfTwo);
     expect(Object.entries(before).filter(([, rows]) => rows.length === 0)).toEqual([]);
     const schemaOfTwo = schemaOf(database);
 
-    expect(await migrateDatabase(location)).toEqual(['0003_share_with_nodes']);
-    const versionThree = { ...before['periodic_schema']?.[0], version: 3, oldest_version: isShared ? 3 : 2 };
+    expect(await migrateDatabase(location)).toEqual(MIGRATIONS.slice(2));
+    const versionFour = { ...before['periodic_schema']?.[0], version: 4, oldest_version: isShared ? 3 : 2 };
     expect(contentOf(database, columnsOfTwo)).toEqual({
       ...withMarkedStates(before),
-      periodic_schema: [versionThree],
+      periodic_schema: [versionFour],
     });
-    expect(schemaOf(database)).toEqual(schemaOfThree);
+    expect(schemaOf(database)).toEqual(schemaOfFour);
 
+    expect(await takeBackMigration(location)).toEqual({ name: '0004_run_by_hand', lost: [] });
+    expect(contentOf(database, columnsOfTwo)).toEqual({
+      ...withMarkedStates(before),
+      periodic_schema: [{ ...versionFour, version: 3 }],
+    });
     expect(await takeBackMigration(location)).toEqual({ name: '0003_share_with_nodes', lost: [] });
     expect(contentOf(database, columnsOfTwo)).toEqual(withMarkedStates(before));
     expect(schemaOf(database)).toEqual(schemaOfTwo);
@@ -84,10 +89,49 @@ describe('taking migrations back', () => {
     await takeBackMigration(location);
     const columnsOfOne = columnsOf(database);
     const inOne = contentOf(database, columnsOfOne);
-    expect(await migrateDatabase(location)).toEqual(['0002_add_policies', '0003_share_with_nodes']);
+    expect(await migrateDatabase(location)).toEqual(MIGRATIONS.slice(1));
     const { periodic_schema: _, ...rowsOfOne } = inOne;
     expect(contentOf(database, columnsOfOne)).toMatchObject(withMarkedStates(rowsOfOne));
-    expect(schemaOf(database)).toEqual(schemaOfThree);
+    expect(schemaOf(database)).toEqual(schemaOfFour);
+  });
+
+  test('switches off what would run otherwise than it was meant to, and keeps the rest as it is', async () => {
+    const database = openEmptyDatabase();
+    const { location, tell, ask } = database;
+    await migrateDatabase(location);
+    tell('DELETE FROM periodic_task');
+    tell(`INSERT INTO periodic_task (id, name, module, schedule_kind, schedule, confirmation, run_user, memory_limit_bytes)
+      VALUES (10, 'asks', 'm', 'cron', '@daily', TRUE, NULL, NULL), (11, 'as nobody', 'm', 'cron', '@daily', FALSE, 'nobody', NULL),
+             (12, 'bounded', 'm', 'cron', '@daily', FALSE, NULL, 99000000), (13, 'plain', 'm', 'cron', '@daily', FALSE, NULL, NULL)`);
+    tell("INSERT INTO periodic_counter (name, node, value) VALUES ('seen', 'alpha', 3)");
+    tell(
+      "INSERT INTO periodic_stat (recorded_at, stat_key, value) VALUES ('2026-11-21T08:00:00.000Z', 'users', 2.5)",
+    );
+    expect(await takeBackMigration(location)).toEqual({
+      name: '0004_run_by_hand',
+      lost: [
+        { table: 'periodic_task', column: 'confirmation', rows: 1 },
+        { table: 'periodic_task', column: 'run_user', rows: 1 },
+        { table: 'periodic_task', column: 'memory_limit_bytes', rows: 1 },
+        { table: 'periodic_counter', column: null, rows: 1 },
+        { table: 'periodic_stat', column: null, rows: 1 },
+      ],
+    });
+    const active = ask('SELECT name, active FROM periodic_task ORDER BY id');
+    expect(active.map(({ name, active: isOn }) => [name, Boolean(isOn)])).toEqual([
+      ['asks', false],
+      ['as nobody', false],
+      ['bounded', true],
+      ['plain', true],
+    ]);
+    expect(ask("SELECT task_name FROM periodic_audit WHERE action = 'disabled' ORDER BY id")).toEqual([
+      { task_name: 'asks' },
+      { task_name: 'as nobody' },
+    ]);
+    await migrateDatabase(location);
+    expect(ask('SELECT DISTINCT run_user, memory_limit_bytes FROM periodic_task')).toEqual([
+      { run_user: null, memory_limit_bytes: null },
+    ]);
   });
 
   test('says what was lost, and stops at the first, which would take every table along', async () => {
@@ -102,6 +146,7 @@ describe('taking migrations back', () => {
       "INSERT INTO periodic_maintenance (id, since, actor, reason) VALUES (1, '2026-11-21T08:00:00.000Z', 'alice', 'move')",
     );
     tell("UPDATE periodic_task SET anchor = 'start', catch_up_max = 5, first_delay_s = 0");
+    await takeBackTo(location, 3);
     const inThree = columnsOf(database);
     const { lost } = await takeBackMigration(location);
     expect(lost).toEqual([
@@ -134,11 +179,11 @@ describe('taking migrations back', () => {
   test('and bringing them are refused to a program that does not know the newest', async () => {
     const { location, tell } = openEmptyDatabase();
     await migrateDatabase(location);
-    tell("INSERT INTO periodic_migration (name, batch) VALUES ('0004_do_more', 4)");
+    tell("INSERT INTO periodic_migration (name, batch) VALUES ('0099_do_more', 4)");
     await expect(takeBackMigration(location)).rejects.toMatchObject({
       exitCode: 4,
       message: expect.stringMatching(
-        /newer periodic-cron: this one does not know 0004_do_more; use that one$/,
+        /newer periodic-cron: this one does not know 0099_do_more; use that one$/,
       ),
     });
     expect(await migrateDatabase(location)).toEqual([]);
@@ -156,12 +201,12 @@ describe('opening a database', () => {
     const { location } = database;
     const refused = (found: string) => ({
       exitCode: 4,
-      message: `database ${location.url} has ${found}; this program needs version 3: run "periodic-cron migrate"`,
+      message: `database ${location.url} has ${found}; this program needs version ${SCHEMA_VERSION}: run "periodic-cron migrate"`,
     });
     await expect(open(location)).rejects.toMatchObject(refused('no schema yet'));
     expect(columnsOf(database)).toEqual({});
     await migrateDatabase(location);
-    await takeBackMigration(location);
+    await takeBackTo(location, 2);
     await expect(open(location)).rejects.toMatchObject(refused('schema version 2'));
     expect(database.ask('SELECT version FROM periodic_schema')).toEqual([{ version: 2 }]);
   });

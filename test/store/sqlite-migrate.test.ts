@@ -5,7 +5,7 @@ import Database from 'better-sqlite3';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { writeWithKnex } from '../../src/store/knex.ts';
 import { migrateDatabase, migrationStatus } from '../../src/store/migrate.ts';
-import { migrationConfig } from '../../src/store/migrations.ts';
+import { migrationConfig, SCHEMA_VERSION } from '../../src/store/migrations.ts';
 import { packageRoot } from '../../src/store/package-root.ts';
 import { openProgramWorld, type ProgramWorld } from '../support/processes.ts';
 import { openVirtualDatabase, pathOf, sqliteAt } from '../support/virtual-database.ts';
@@ -49,10 +49,12 @@ function tablesOf(path: string): readonly string[] {
 
 const TABLES = [
   'periodic_audit',
+  'periodic_counter',
   'periodic_maintenance',
   'periodic_node',
   'periodic_run',
   'periodic_schema',
+  'periodic_stat',
   'periodic_task',
   'periodic_task_node',
   'periodic_task_state',
@@ -147,7 +149,8 @@ describe('migrating a database that is in use', () => {
 });
 
 describe('migrating a database of version 1 that is in use', () => {
-  const FIRST_TABLES = TABLES.filter((table) => table !== 'periodic_maintenance');
+  const LATER_TABLES = ['periodic_counter', 'periodic_maintenance', 'periodic_stat'];
+  const FIRST_TABLES = TABLES.filter((table) => !LATER_TABLES.includes(table));
 
   /** Of each table, the columns of version 1 that every row has, in the order of its key. */
   type Content = Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
@@ -235,7 +238,7 @@ describe('migrating a database of version 1 that is in use', () => {
     const [{ database_id }] = versionsOf(path);
     expect(await migrateDatabase(sqliteAt(path))).toEqual(NAMES.slice(1));
     expect(contentOf(path, columns)).toEqual(before);
-    expect(versionsOf(path)).toEqual([{ version: 3, oldest_version: 2, database_id }]);
+    expect(versionsOf(path)).toEqual([{ version: SCHEMA_VERSION, oldest_version: 2, database_id }]);
   });
 
   test('gives every row the policies by which it runs as before', async () => {
@@ -359,7 +362,9 @@ describe('migrating by several processes', () => {
     expect(ends.map(({ err }) => err).sort()).toEqual(['', '', '', '', '', '', '', note]);
     const ran = ends.map(({ out }) => JSON.parse(out).ran as readonly string[]);
     expect(ran.filter((names) => names.length > 0)).toEqual([NAMES]);
-    expect(rowsOf(world.databasePath, 'SELECT version FROM periodic_schema')).toEqual([{ version: 3 }]);
+    expect(rowsOf(world.databasePath, 'SELECT version FROM periodic_schema')).toEqual([
+      { version: SCHEMA_VERSION },
+    ]);
     expect(rowsOf(world.databasePath, 'SELECT name FROM periodic_task')).toEqual([{ name: 'prune_history' }]);
     expect(rowsOf(world.databasePath, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
   }, 60_000);
@@ -375,7 +380,9 @@ describe('migrating by several processes', () => {
     expect(schemaOf(world.databasePath)).toEqual([]);
     const next = await world.call('migrate');
     expect(next).toMatchObject({ exitCode: 0, err: '' });
-    expect(next.out).toBe(`${NAMES.map((name) => `ran ${name}\n`).join('')}the schema has version 3\n`);
+    expect(next.out).toBe(
+      `${NAMES.map((name) => `ran ${name}\n`).join('')}the schema has version ${SCHEMA_VERSION}\n`,
+    );
     expect(tablesOf(world.databasePath)).toEqual(TABLES);
     expect(rowsOf(world.databasePath, 'PRAGMA integrity_check')).toEqual([{ integrity_check: 'ok' }]);
   }, 60_000);

@@ -301,6 +301,8 @@ describe('a changed task', () => {
     ["backoff = 'on_failure'"],
     ['max_period_s = 86400'],
     ["deactivate_after = '5 failures'"],
+    ["run_user = 'nobody'"],
+    ['memory_limit_bytes = 64000000'],
   ])('by %s is looked at anew and goes on counting as before', async (change) => {
     const shell = await shellWithTask(['alpha']);
     shell.run(`UPDATE periodic_task SET ${change} WHERE id = ${TASK}`);
@@ -313,6 +315,7 @@ describe('a changed task', () => {
     ["timezone = 'Europe/Berlin'"],
     ["anchor = 'finish'"],
     ["anchor = 'start', enabled_delay_s = 600"],
+    ['confirmation = TRUE'],
   ])('by %s counts from that minute and from the last tick, and drops what was pending', async (change) => {
     const shell = await shellWithTask(['alpha']);
     haveTicked(shell, { alpha: 41, beta: 100 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { JsonValue } from '../../src/core/json.ts';
-import type { ExecutionRequest } from '../../src/execute/execution.ts';
+import type { ExecutionRequest, RunHost } from '../../src/execute/execution.ts';
 import { carriersOf } from '../../src/execute/processes.ts';
 
 /** A request that runs `true`; what a test is about stands in `changes`. */
@@ -22,8 +22,20 @@ export function requestWith(changes: Partial<ExecutionRequest> = {}): ExecutionR
     graceMs: 500,
     cancel: new AbortController().signal,
     outputLimitBytes: 65_536,
-    stillMine: () => Promise.resolve(true),
+    host: hostWith(),
+    childLimits: { user: null, memoryBytes: null },
     services: {},
+    ...changes,
+  };
+}
+
+/** A runner that answers yes and takes note of nothing. */
+export function hostWith(changes: Partial<RunHost> = {}): RunHost {
+  return {
+    stillMine: () => Promise.resolve(true),
+    progress: () => undefined,
+    incrementCounter: () => Promise.resolve(),
+    recordStat: () => Promise.resolve(),
     ...changes,
   };
 }

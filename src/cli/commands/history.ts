@@ -10,7 +10,7 @@ import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
-import { elapsedText, runJson, slotText, statusColor } from '../run-view.ts';
+import { elapsedText, runColor, runJson, slotText, statusText, warningOf } from '../run-view.ts';
 import { withSession } from '../session.ts';
 import type { Column } from '../table.ts';
 import { collected, pastValue, requireOrder } from '../time-flags.ts';
@@ -104,9 +104,9 @@ function columnsWith(toRetry: ReadonlySet<number>): readonly Column<Run>[] {
     { title: 'TRY', value: ({ attempt }) => String(attempt), align: 'right', worth: 2 },
     {
       title: 'STATUS',
-      value: ({ status }) => status,
+      value: statusText,
       minWidth: 9,
-      color: ({ status }) => statusColor(status),
+      color: runColor,
     },
     {
       title: 'STARTED',
@@ -133,10 +133,13 @@ function tookText({ durationMs }: Run): string {
   return durationMs === null ? '-' : elapsedText(durationMs);
 }
 
-function whyText({ reason, message, lateResult }: Run, isRetried: boolean): string {
+function whyText(run: Run, isRetried: boolean): string {
+  const { reason, message, lateResult } = run;
+  const warning = warningOf(run);
   const next = nextAttemptText(reason, isRetried);
   return [
-    message ?? (next === undefined ? reason : null) ?? '',
+    warning === null ? (message ?? (next === undefined ? reason : null) ?? '') : `warning: ${warning}`,
+    ...(run.status === 'running' && run.cancelRequested !== null ? ['asked to end'] : []),
     ...(next === undefined ? [] : [next]),
     ...(lateResult === null ? [] : ['a late result is kept beside it']),
   ]
@@ -151,6 +154,8 @@ function nextAttemptText(reason: string | null, isRetried: boolean): string | un
       return isRetried ? 'another attempt follows' : undefined;
     case 'superseded':
       return 'its next attempt was superseded by a newer slot';
+    case 'rerun':
+      return 'its next attempt gave way to a rerun';
     case 'dropped':
       return 'its next attempt was dropped';
     default:

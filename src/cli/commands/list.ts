@@ -19,6 +19,7 @@ import {
   standingText,
 } from '../describe-task.ts';
 import { EXIT } from '../exit-codes.ts';
+import { warningOf } from '../run-view.ts';
 import { type Session, withSession } from '../session.ts';
 import type { Column } from '../table.ts';
 import { taskJson } from '../task-json.ts';
@@ -40,7 +41,8 @@ export function define(command: Command, actionOf: ActionOf): void {
 Marks before the next run: invalid (the reason stands below), overdue (due for more than two ticks), running,
 backed off (its period is longer for now), done (its only slot has run, however that ended), terminated (it never runs
 again by itself for any other reason), handled in the future (a wrong clock did that; "periodic-cron reset" repairs it).
-"in 3 ticks" is a task that counts ticks of its node, "by hand" one that only run_manually runs.`,
+"in 3 ticks" is a task that counts ticks of its node, "by hand" one that only run_manually runs, "by hand, confirmed"
+one for which run_manually asks for a confirmation.`,
     )
     .action(actionOf(list));
 }
@@ -148,7 +150,10 @@ const COLORS_OF_STATUS: Readonly<Record<string, Color>> = {
 };
 
 function colorOfLastRun({ lastRun }: TaskView): Color | undefined {
-  return lastRun === undefined ? undefined : COLORS_OF_STATUS[lastRun.status];
+  if (lastRun === undefined) {
+    return undefined;
+  }
+  return warningOf(lastRun) === null ? COLORS_OF_STATUS[lastRun.status] : 'yellow';
 }
 
 /** Marks of a task with which nothing is wrong. */

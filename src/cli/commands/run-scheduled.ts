@@ -165,7 +165,7 @@ function toJson({ node, tickAt, runs, notRun, slots, idleForSeconds }: Told) {
   };
 }
 
-function runJson({ task, slotAt, missed, status, durationMs, error }: RunReport) {
+function runJson({ task, slotAt, missed, status, durationMs, error, warning }: RunReport) {
   return {
     task,
     slotAt: slotAt === null ? null : toShortText(slotAt),
@@ -173,5 +173,6 @@ function runJson({ task, slotAt, missed, status, durationMs, error }: RunReport)
     status,
     durationMs,
     error,
+    warning,
   };
 }

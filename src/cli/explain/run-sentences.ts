@@ -131,6 +131,9 @@ function retrySentences(attempts: readonly Run[], { state, isActive }: StateFact
   if (last.reason === 'postponed') {
     return ['Another attempt was to follow, but the task was postponed first.'];
   }
+  if (last.reason === 'rerun') {
+    return ['Another attempt was to follow, but somebody ran the slot again by hand first.'];
+  }
   if (last.reason !== 'retry') {
     return [];
   }

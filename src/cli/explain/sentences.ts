@@ -154,6 +154,9 @@ function aheadSentences({ until, reset }: Extract<Verdict, { kind: 'handled-ahea
 function noSlotSentence(facts: StateFacts): string {
   const { definition, countedFrom, countingChange } = facts;
   const task = definition.kind === 'valid' ? definition.task : undefined;
+  if (task?.confirmation === true) {
+    return 'The task asks for a confirmation: it runs by hand only, whatever its schedule says.';
+  }
   if (task?.scheduleKind === 'manual') {
     return 'The schedule is manual: the task runs by hand only.';
   }

@@ -26,7 +26,10 @@ export function remarksOf(asking: Asking): readonly string[] {
   return [...whyNever(asking), ...periodRemarks(asking), ...instantRemarks(asking)];
 }
 
-function whyNever({ task: { scheduleKind, schedule } }: Asking): readonly string[] {
+function whyNever({ task: { scheduleKind, schedule, confirmation } }: Asking): readonly string[] {
+  if (confirmation) {
+    return ['it asks for a confirmation: its schedule never starts it'];
+  }
   switch (scheduleKind) {
     case 'manual':
       return ['manual: its schedule never starts it'];

@@ -163,6 +163,9 @@ async function takePart(world: World, stored: StoredTask): Promise<Part> {
   if (!task.active) {
     return leftOut('not active');
   }
+  if (task.confirmation) {
+    return leftOut('it asks for a confirmation: its schedule never starts it');
+  }
   if (task.scheduleKind === 'manual') {
     return leftOut('manual: its schedule never starts it');
   }

@@ -120,7 +120,7 @@ describe('add', () => {
     [['--module', 'command', '--manual'], 'options: expected command or argv, got neither'],
     [
       [...COMMAND, '--manual', '-o', 'cdw=/'],
-      'options.cdw: expected one of command, argv, cwd, env, got "cdw" (did you mean cwd?)',
+      'options.cdw: expected one of command, argv, shell, cwd, environment, env, environment_file, secrets, stdin, user, group, umask, nice, limits, retcodes, before, after, on_error, got "cdw" (did you mean cwd?)',
     ],
     [
       [...COMMAND],

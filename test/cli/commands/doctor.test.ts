@@ -7,6 +7,7 @@ import type { Finding } from '../../../src/cli/doctor/finding.ts';
 import { systemWorld, type World } from '../../../src/cli/doctor/world.ts';
 import { createPrinter } from '../../../src/cli/output.ts';
 import { processIdentity } from '../../../src/execute/processes.ts';
+import { SCHEMA_VERSION } from '../../../src/store/migrations.ts';
 import { fakeIo } from '../fake-io.ts';
 import { type CommandWorld, insertRun, NOW, openWorld } from './command-world.ts';
 
@@ -98,8 +99,8 @@ describe('doctor', () => {
     expect(out.replace(/by SQLite \d+\.\d+\.\d+/, 'by SQLite N').split('\n')).toEqual([
       `ok    configuration: no file, defaults; node "alpha" (host name); database ${world.database} (flag --database)`,
       `ok    database: ${world.database}, sound, by SQLite N`,
-      'ok    schema: version 3',
-      'ok    modules: 2 known',
+      `ok    schema: version ${SCHEMA_VERSION}`,
+      'ok    modules: 6 known',
       'ok    definitions: 1 task, all valid',
       'ok    states: none handled in the future, none overdue',
       'ok    runs: 0 alive',
@@ -196,11 +197,11 @@ describe('the database', () => {
     const world = await healthyWorld();
     world.sql('UPDATE periodic_schema SET version = 7');
     expect(problems((await examine(world)).findings)).toEqual([
-      'warn schema: version 7, of a newer periodic-cron; this one knows version 3, and may work with it',
+      `warn schema: version 7, of a newer periodic-cron; this one knows version ${SCHEMA_VERSION}, and may work with it`,
     ]);
     world.sql('UPDATE periodic_schema SET oldest_version = 7');
     expect(problems((await examine(world)).findings)).toEqual([
-      `fail schema: database ${world.database} has schema version 7, which needs a program that knows version 7 or later; this one knows version 3: upgrade periodic-cron`,
+      `fail schema: database ${world.database} has schema version 7, which needs a program that knows version 7 or later; this one knows version ${SCHEMA_VERSION}: upgrade periodic-cron`,
     ]);
   });
 

@@ -267,6 +267,9 @@ describe('history', () => {
           result: { rows: 7 },
           lateResult: null,
           outputBytes: 13,
+          warning: null,
+          progress: null,
+          cancelRequested: null,
         },
       ],
     });

@@ -25,8 +25,12 @@ describe('modules', () => {
       exitCode: 0,
       out: [
         'ID             RUNS IN     FILE     DESCRIPTION',
-        'command        a command   shipped  Run a command, without a shell, and record its output and exit status.',
+        'command        a command   shipped  Run a command, and record its output and exit status.',
+        'eventcounter   the runner  shipped  Write what a counter holds over all nodes as a statistic, and start it afresh if asked.',
+        'http           the runner  shipped  Send a request by HTTP, and expect a status.',
         'prune_history  the runner  shipped  Delete the oldest history, so that it stays within limits of age, count and bytes.',
+        'simplestats    a child     shipped  Write numbers of this installation, and numbers from SQL, as statistics.',
+        'sql            a child     shipped  Run SQL statements on a database of the configuration.',
         '',
       ].join('\n'),
       err: '',
@@ -42,7 +46,11 @@ describe('modules', () => {
     const { modules, faults } = JSON.parse((await world.call('modules', '--json')).out);
     expect(modules.map(({ id, place }: { id: string; place: string }) => [id, place])).toEqual([
       ['command', 'command'],
+      ['eventcounter', 'runner'],
+      ['http', 'runner'],
       ['prune_history', 'runner'],
+      ['simplestats', 'child'],
+      ['sql', 'child'],
       ['greet', 'child'],
     ]);
     expect(faults).toMatchObject([{ file: `${world.folder}/modules/torn.js` }]);
@@ -118,7 +126,7 @@ describe('modules show', () => {
     expect(await openWorld().call('modules', 'show', 'comand')).toEqual({
       exitCode: 5,
       out: '',
-      err: 'periodic-cron: there is no module "comand" (did you mean command?); there are: command, prune_history\n',
+      err: 'periodic-cron: there is no module "comand" (did you mean command?); there are: command, eventcounter, http, prune_history, simplestats, sql\n',
     });
   });
 });

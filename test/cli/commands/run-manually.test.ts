@@ -159,6 +159,7 @@ describe('run_manually', () => {
           status: 'succeeded',
           durationMs: expect.any(Number),
           error: null,
+          warning: null,
           exitCode: 0,
           retryAt: null,
         },
@@ -208,8 +209,10 @@ describe('run_manually refuses', () => {
     const { exitCode, err } = await world.call('run_manually', '-t', 'hello', '-o', 'cdw=/');
     expect(exitCode).toBe(2);
     expect(err).toContain(
-      'options.cdw: expected one of command, argv, cwd, env, got "cdw" (did you mean cwd?)',
+      'task "hello" cannot run with these options: options.cdw: expected one of command, argv,',
     );
+    expect(err).toContain('got "cdw" (did you mean cwd?)');
+    expect(ledger(world)).toEqual([]);
   });
 
   test.each([
@@ -222,7 +225,8 @@ describe('run_manually refuses', () => {
       'task "hello" is not a task of node "beta" (its nodes: alpha): name one with --node, or add this one with "periodic-cron set"',
     ],
     [[], 2, 'run_manually: expected --task or --tags, got neither'],
-    [['-t', 'hello', '--tags', 'x'], 2, 'run_manually: expected --task or --tags, got both'],
+    [['-t', 'hello', '--tags', 'x'], 5, 'node "alpha" has no task that matches "hello" with the tags "x"'],
+    [['-t', 'b*', '-t', '[x]'], 5, 'node "alpha" has no task that matches "b*", "[x]"'],
     [['--tags', 'x+'], 2, 'run_manually: --tags: expected tags such as a+b,c, got "x+"'],
     [['-t', 'hello', '-o', 'novalue'], 2, 'run_manually: --option: expected KEY=VALUE, got "novalue"'],
   ])('%j', async (flags, exitCode, message) => {

@@ -83,7 +83,7 @@ describe('set', () => {
     const world = await worldWithTask();
     const before = fieldsOf(world);
     const line =
-      'set backup --every 5x --kill-grace 2h --order 1 -o nice=5 --option-remove umask --name prune_history';
+      'set backup --every 5x --kill-grace 2h --order 1 -o pace=5 --option-remove umask --name prune_history';
     expect(await world.call(...line.split(' '))).toEqual({
       exitCode: 2,
       out: '',
@@ -92,7 +92,7 @@ describe('set', () => {
         'options.umask: expected an option to remove (command), got "umask"',
         'name: expected a new name, got that of a task that exists (use "set" to change it)',
         'schedule: expected a duration such as 90s, 15m, 1h30m or 2d (units s, m, h, d, w, each once), got "5x" (at character 1)',
-        'options.nice: expected one of command, argv, cwd, env, got "nice"',
+        'options.pace: expected one of command, argv, shell, cwd, environment, env, environment_file, secrets, stdin, user, group, umask, nice, limits, retcodes, before, after, on_error, got "pace"',
       ].join('; ')}\n`,
     });
     expect(fieldsOf(world)).toEqual(before);

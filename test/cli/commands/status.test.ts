@@ -1,5 +1,6 @@
 import { userInfo } from 'node:os';
 import { describe, expect, test } from 'vitest';
+import { SCHEMA_VERSION } from '../../../src/store/migrations.ts';
 import { type CommandWorld, insertRun, openWorld } from './command-world.ts';
 
 const ME = userInfo().username;
@@ -46,7 +47,7 @@ describe('status', () => {
     const { exitCode, out, err } = await world.call('status');
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' });
     expect(out.replace(/SQLite \d+\.\d+\.\d+/, 'SQLite N').split('\n')).toEqual([
-      `database     ${world.database} (SQLite N, schema version 3)`,
+      `database     ${world.database} (SQLite N, schema version ${SCHEMA_VERSION})`,
       'maintenance  off',
       'nodes        1 known',
       'live runs    0',
@@ -103,7 +104,7 @@ describe('status', () => {
     const { out } = await world.call('status', '--json');
     expect(JSON.parse(out)).toMatchObject({
       now: '2026-11-21T00:55:10Z',
-      database: { name: world.database, schemaVersion: 3 },
+      database: { name: world.database, schemaVersion: SCHEMA_VERSION },
       maintenance: null,
       problems: [],
       nodes: [

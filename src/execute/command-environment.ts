@@ -1,0 +1,110 @@
+import { readFile, stat } from 'node:fs/promises';
+import { parseEnv } from 'node:util';
+import { resolveReference } from '../config/references.ts';
+import { messageOf } from '../core/errors.ts';
+import {
+  type CommandVariables,
+  type EnvironmentFile,
+  faultOfVariableName,
+} from '../modules/shipped/command-variables.ts';
+
+/** The variables that a task gives its command, and what could not be read of them. */
+export type GivenVariables = {
+  readonly variables: Readonly<Record<string, string>>;
+  readonly faults: readonly string[];
+};
+
+/**
+ * Collects what a task gives its command: its files, over them its literal text, over both its secrets. References to
+ * variables are read from this process's environment. No fault holds any of the values.
+ */
+export async function givenVariables({
+  env,
+  environmentFiles = [],
+  secrets = {},
+}: CommandVariables): Promise<GivenVariables> {
+  const faults: string[] = [];
+  const note = (read: GivenVariables): Readonly<Record<string, string>> => {
+    faults.push(...read.faults);
+    return read.variables;
+  };
+  const ofFiles: Record<string, string> = {};
+  for (const file of environmentFiles) {
+    Object.assign(ofFiles, note(await readEnvironmentFile(file)));
+  }
+  const resolved = note(await resolveSecrets(secrets));
+  return { variables: { ...ofFiles, ...env, ...resolved }, faults };
+}
+
+/** More is no list of variables, and no system could start a program with it. */
+const MAX_FILE_BYTES = 1024 * 1024;
+
+async function readEnvironmentFile({ path, mayBeMissing }: EnvironmentFile): Promise<GivenVariables> {
+  const text = await textOfFile(path);
+  if (text.kind === 'missing' && mayBeMissing) {
+    return { variables: {}, faults: [] };
+  }
+  if (text.kind !== 'text') {
+    return faultsIn(path, [text.message]);
+  }
+  const parsed = parseEnv(text.text);
+  const variables: Record<string, string> = {};
+  const faults: string[] = [];
+  for (const [name, value = ''] of Object.entries(parsed)) {
+    const fault = faultOfVariableName(name) ?? faultOfValue(value);
+    if (fault === undefined) {
+      variables[name] = value;
+    } else {
+      faults.push(`${name}: ${fault}`);
+    }
+  }
+  return { ...faultsIn(path, faults), variables };
+}
+
+function faultsIn(path: string, messages: readonly string[]): GivenVariables {
+  return { variables: {}, faults: messages.map((message) => `environment_file ${path}: ${message}`) };
+}
+
+type FileText =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'missing' | 'unreadable'; readonly message: string };
+
+async function textOfFile(path: string): Promise<FileText> {
+  try {
+    const found = await stat(path);
+    const { size } = found;
+    // A pipe, say, could keep the run waiting for ever.
+    if (!found.isFile() || size > MAX_FILE_BYTES) {
+      const what = found.isFile() ? `one of ${size} bytes` : 'another thing';
+      return {
+        kind: 'unreadable',
+        message: `expected a file of at most ${MAX_FILE_BYTES} bytes, got ${what}`,
+      };
+    }
+    return { kind: 'text', text: await readFile(path, 'utf8') };
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
+    const kind = code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'unreadable';
+    return { kind, message: `expected a readable file, got ${messageOf(thrown)}` };
+  }
+}
+
+async function resolveSecrets(references: Readonly<Record<string, string>>): Promise<GivenVariables> {
+  const variables: Record<string, string> = {};
+  const faults: string[] = [];
+  for (const [name, reference] of Object.entries(references)) {
+    const resolved = await resolveReference(reference, process.env);
+    if (resolved.kind === 'fault') {
+      faults.push(`secrets.${name}: ${resolved.message}`);
+    } else if (resolved.text.includes('\0')) {
+      faults.push(`secrets.${name}: expected text without NUL, got another`);
+    } else {
+      variables[name] = resolved.text;
+    }
+  }
+  return { variables, faults };
+}
+
+function faultOfValue(value: string): string | undefined {
+  return value.includes('\0') ? 'expected text without NUL, got another' : undefined;
+}

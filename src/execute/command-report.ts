@@ -1,0 +1,196 @@
+import { messageOf } from '../core/errors.ts';
+import { isJsonObject, type JsonValue } from '../core/json.ts';
+import { MAX_JSON_BYTES } from '../modules/json-copy.ts';
+import { shown } from '../modules/option-faults.ts';
+import type { Progress, RunHost } from './execution.ts';
+import { checkedProgress } from './task-context.ts';
+
+/** Where the processes of a command may report, by a name that opens descriptor 3. */
+export const REPORT_VARIABLE = 'PERIODIC_CRON_REPORT';
+export const REPORT_PATH = '/dev/fd/3';
+
+/** What a command has reported by its end. */
+export type Reported = { readonly result?: JsonValue; readonly stopReason?: string };
+
+export type CommandReport = {
+  /** Makes a reader for the reports of one process. */
+  readonly open: () => ReportReader;
+  /** What counts of all that was read; to be called once, at the end. */
+  readonly close: () => Reported;
+};
+
+export type ReportReader = {
+  readonly take: (chunk: Buffer) => void;
+  /** To be called when nothing more comes: a last line may lack its end. */
+  readonly end: () => void;
+};
+
+/**
+ * Reads lines of JSON: `{"progress": {"done": 3, "total": 10}}` goes to the host at once, of `{"result": …}` and
+ * `{"stop": "reason"}` the last one counts. Any other line is ignored, which `say` tells in a line of text; a flood of
+ * them is told only to begin with and in sum. Never throws, and holds at most about one line in memory.
+ */
+export function openCommandReport(
+  host: Pick<RunHost, 'progress'>,
+  say: (text: string) => void,
+): CommandReport {
+  let reported: Reported = {};
+  let lineNumber = 0;
+  let ignored = 0;
+  const ignore = (message: string): void => {
+    ignored += 1;
+    if (ignored <= MAX_TOLD) {
+      say(`[report line ${lineNumber} ignored: ${message}]\n`);
+    }
+  };
+  const takeLine = (line: Buffer | undefined): Progress | undefined => {
+    lineNumber += 1;
+    const read = line === undefined ? TOO_LONG : readReportLine(line.toString('utf8'));
+    switch (read?.kind) {
+      case 'fault':
+        ignore(read.message);
+        return undefined;
+      case 'progress':
+        return read.progress;
+      case 'reported':
+        reported = { ...reported, ...read.reported };
+        return undefined;
+      default:
+        return undefined;
+    }
+  };
+  // Only the newest progress of a piece is told, so that a flood of it costs little.
+  const tellLast = (lines: ReadonlyArray<Buffer | undefined>): void => {
+    let newest: Progress | undefined;
+    for (const line of lines) {
+      newest = takeLine(line) ?? newest;
+    }
+    if (newest !== undefined) {
+      host.progress(newest);
+    }
+  };
+  return {
+    open: () => openReader(tellLast),
+    close: () => {
+      if (ignored > MAX_TOLD) {
+        say(`[${ignored - MAX_TOLD} more report lines ignored]\n`);
+      }
+      return reported;
+    },
+  };
+}
+
+const MAX_TOLD = 10;
+// A result of the greatest size and what stands around it.
+const MAX_LINE_BYTES = MAX_JSON_BYTES + 1_024;
+const MAX_REASON_LENGTH = 1_000;
+
+const NEWLINE = 0x0a;
+
+/** Cuts what comes into lines; one that is too long is handed over as undefined. */
+function openReader(takeLines: (lines: ReadonlyArray<Buffer | undefined>) => void): ReportReader {
+  let parts: Buffer[] = [];
+  let length = 0;
+  const add = (part: Buffer): void => {
+    length += part.length;
+    if (length > MAX_LINE_BYTES) {
+      parts = [];
+    } else if (part.length > 0) {
+      parts.push(Buffer.from(part));
+    }
+  };
+  const endLine = (): Buffer | undefined => {
+    const line = length > MAX_LINE_BYTES ? undefined : Buffer.concat(parts);
+    parts = [];
+    length = 0;
+    return line;
+  };
+  return {
+    take: (chunk) => {
+      const lines: Array<Buffer | undefined> = [];
+      let from = 0;
+      for (let to = chunk.indexOf(NEWLINE); to !== -1; to = chunk.indexOf(NEWLINE, from)) {
+        add(chunk.subarray(from, to));
+        lines.push(endLine());
+        from = to + 1;
+      }
+      add(chunk.subarray(from));
+      takeLines(lines);
+    },
+    end: () => {
+      if (length > 0) {
+        takeLines([endLine()]);
+      }
+    },
+  };
+}
+
+type ReadLine =
+  | { readonly kind: 'progress'; readonly progress: Progress }
+  | { readonly kind: 'reported'; readonly reported: Reported }
+  | { readonly kind: 'fault'; readonly message: string };
+
+const EXPECTED = 'expected {"progress": …}, {"result": …} or {"stop": "…"}';
+const TOO_LONG: ReadLine = { kind: 'fault', message: `expected at most ${MAX_JSON_BYTES} bytes, got more` };
+
+/** What a line says; undefined for an empty one. */
+function readReportLine(line: string): ReadLine | undefined {
+  if (line.trim() === '') {
+    return undefined;
+  }
+  let value: JsonValue;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    return { kind: 'fault', message: `${EXPECTED}, got ${shown(line)}` };
+  }
+  const [entry, ...others] = isJsonObject(value) ? Object.entries(value) : [];
+  if (entry === undefined || others.length > 0) {
+    return { kind: 'fault', message: `${EXPECTED}, got ${shownLine(line)}` };
+  }
+  const [key, content] = entry;
+  switch (key) {
+    case 'progress':
+      return readProgress(content);
+    case 'result':
+      return readResult(content);
+    case 'stop':
+      return readStopReason(content);
+    default:
+      return { kind: 'fault', message: `${EXPECTED}, got ${shownLine(line)}` };
+  }
+}
+
+function shownLine(line: string): string {
+  return line.length > 80 ? `${line.slice(0, 79)}…` : line;
+}
+
+function readProgress(content: JsonValue): ReadLine {
+  try {
+    const { done, total } = isJsonObject(content) ? content : {};
+    return { kind: 'progress', progress: checkedProgress(done, total) };
+  } catch (thrown) {
+    return { kind: 'fault', message: messageOf(thrown) };
+  }
+}
+
+function readResult(result: JsonValue): ReadLine {
+  try {
+    // Text that is short may stand for more: 1e20 is written with all its digits.
+    const bytes = Buffer.byteLength(JSON.stringify(result));
+    return bytes <= MAX_JSON_BYTES
+      ? { kind: 'reported', reported: { result } }
+      : { kind: 'fault', message: `result: expected at most ${MAX_JSON_BYTES} bytes of JSON, got ${bytes}` };
+  } catch (thrown) {
+    return { kind: 'fault', message: `result: ${messageOf(thrown)}` };
+  }
+}
+
+function readStopReason(reason: JsonValue): ReadLine {
+  return typeof reason === 'string' && reason.trim() !== '' && reason.length <= MAX_REASON_LENGTH
+    ? { kind: 'reported', reported: { stopReason: reason } }
+    : {
+        kind: 'fault',
+        message: `stop: expected a reason of 1 to ${MAX_REASON_LENGTH} characters, got ${shown(reason)}`,
+      };
+}

@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import type { Driver } from '../../src/store/driver.ts';
+import { deleteStats, listStats, recordStat, valuesOfStat } from '../../src/store/stats.ts';
+import { at } from '../support/builders.ts';
+import { openDriver } from '../support/stored-state.ts';
+import { openVirtualDatabase } from '../support/virtual-database.ts';
+
+async function openStats(
+  ...stats: ReadonlyArray<readonly [key: string, time: string, value: number]>
+): Promise<Driver> {
+  const driver = await openDriver(await openVirtualDatabase());
+  for (const [key, time, value] of stats) {
+    await recordStat(driver, { key, value, at: at(time) });
+  }
+  return driver;
+}
+
+const ALL = { since: undefined, until: undefined, limit: 100 };
+const { signal } = new AbortController();
+
+const valuesIn = async (driver: Driver, filter: Partial<typeof ALL> | { since: number } = {}) =>
+  (await valuesOfStat(driver, { key: 'users', ...ALL, ...filter })).map(({ value }) => value);
+
+test('a series keeps every value with its instant, several of one instant too', async () => {
+  const driver = await openStats(
+    ['users', '12:05:00', 0.1],
+    ['users', '12:05:00', -1e-300],
+    ['users', '12:06:00', 1e15 + 1],
+  );
+  expect(await valuesOfStat(driver, { key: 'users', ...ALL })).toEqual([
+    { key: 'users', value: 0.1, at: at('12:05:00') },
+    { key: 'users', value: -1e-300, at: at('12:05:00') },
+    { key: 'users', value: 1e15 + 1, at: at('12:06:00') },
+  ]);
+});
+
+test('the values of a span are the newest of it, its ends included', async () => {
+  const driver = await openStats(
+    ['users', '12:02', 2],
+    ['users', '12:01', 1],
+    ['users', '12:03', 3],
+    ['users', '12:04', 4],
+    ['Users', '12:02', 9],
+  );
+  expect(await valuesIn(driver)).toEqual([1, 2, 3, 4]);
+  expect(await valuesIn(driver, { limit: 2 })).toEqual([3, 4]);
+  expect(await valuesIn(driver, { since: at('12:02') })).toEqual([2, 3, 4]);
+  const inside = { key: 'users', since: at('12:02'), until: at('12:03'), limit: 9 };
+  expect((await valuesOfStat(driver, inside)).map(({ value }) => value)).toEqual([2, 3]);
+});
+
+test('the list tells of each statistic how many values it has, from when to when, and the latest', async () => {
+  const driver = await openStats(
+    ['users', '12:03', 3],
+    ['users', '12:03', 33],
+    ['users', '12:01', 1],
+    ['Zone', '12:02', 2.5],
+  );
+  expect(await listStats(driver)).toEqual([
+    { key: 'Zone', count: 1, firstAt: at('12:02'), lastAt: at('12:02'), lastValue: 2.5 },
+    { key: 'users', count: 3, firstAt: at('12:01'), lastAt: at('12:03'), lastValue: 33 },
+  ]);
+});
+
+test('deleting takes what came before an instant, or all, and nothing of another statistic', async () => {
+  const driver = await openStats(
+    ['users', '12:01', 1],
+    ['users', '12:02', 2],
+    ['users', '12:03', 3],
+    ['logins', '12:01', 9],
+  );
+  expect(await deleteStats(driver, { key: 'users', before: at('12:02'), signal })).toBe(1);
+  expect(await valuesIn(driver)).toEqual([2, 3]);
+  expect(await deleteStats(driver, { key: 'users', before: undefined, signal: AbortSignal.abort() })).toBe(0);
+  expect(await deleteStats(driver, { key: 'users', before: undefined, signal })).toBe(2);
+  expect((await listStats(driver)).map(({ key }) => key)).toEqual(['logins']);
+});
+
+test('deleting goes on until nothing is left', async () => {
+  const driver = await openStats();
+  await driver.transaction(async (statements) => {
+    for (let index = 0; index < 2_500; index += 1) {
+      await recordStat(statements, { key: 'users', value: index, at: at('12:00') });
+    }
+  });
+  expect(await deleteStats(driver, { key: 'users', before: undefined, signal })).toBe(2_500);
+});
