@@ -1,9 +1,6 @@
 import { columnsFor, databaseNow, dropColumns, engineOf } from './support/columns.js';
-import { textsWithColumns } from './support/further_columns.js';
-import { createMariadbTriggers } from './support/mariadb_triggers.js';
+import { makeTriggers } from './support/further_columns.js';
 import { createNewerTriggers, dropNewerTriggers } from './support/newer_triggers.js';
-import { createPostgresTriggers, dropPostgresTriggers } from './support/postgres_triggers.js';
-import { createSqliteTriggers, dropSqliteTriggers } from './support/sqlite_triggers_2.js';
 
 const TASK_COLUMNS = ['confirmation', 'run_user', 'memory_limit_bytes'];
 const RUN_COLUMNS = ['progress_done', 'progress_total'];
@@ -93,30 +90,4 @@ async function createTables(knex) {
     table.double('value').notNullable();
     table.index(['stat_key', 'recorded_at']);
   });
-}
-
-/**
- * Makes the triggers anew, with further columns in them. On MariaDB, where no transaction holds statements like these
- * together, each takes the place of its former self, so that no change goes unnoticed in between.
- *
- * @param {import('knex').Knex} knex
- * @param {Readonly<Record<string, string>>} columns
- */
-async function makeTriggers(knex, columns) {
-  const engine = engineOf(knex);
-  if (engine === 'mariadb') {
-    for (const text of await textsWithColumns(createMariadbTriggers, columns)) {
-      await knex.raw(text.replace(/^CREATE TRIGGER/, 'CREATE OR REPLACE TRIGGER'));
-    }
-    return;
-  }
-  const [create, drop] =
-    engine === 'postgres'
-      ? [createPostgresTriggers, dropPostgresTriggers]
-      : [createSqliteTriggers, dropSqliteTriggers];
-  const texts = await textsWithColumns(create, columns);
-  await drop(knex);
-  for (const text of texts) {
-    await knex.raw(text);
-  }
 }

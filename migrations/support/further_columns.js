@@ -2,6 +2,38 @@
 // everything else about them stays. So their new text is made of the text with which they landed: wherever that tells of
 // a column, it comes to tell the same of the new one.
 
+import { engineOf } from './columns.js';
+import { createMariadbTriggers } from './mariadb_triggers.js';
+import { createPostgresTriggers, dropPostgresTriggers } from './postgres_triggers.js';
+import { createSqliteTriggers, dropSqliteTriggers } from './sqlite_triggers_2.js';
+
+/**
+ * Makes the triggers of definitions anew, with further columns in them, each with the known one that it goes like. On
+ * MariaDB, where no transaction holds statements like these together, each takes the place of its former self, so that no
+ * change goes unnoticed in between.
+ *
+ * @param {import('knex').Knex} knex
+ * @param {Readonly<Record<string, string>>} columns
+ */
+export async function makeTriggers(knex, columns) {
+  const engine = engineOf(knex);
+  if (engine === 'mariadb') {
+    for (const text of await textsWithColumns(createMariadbTriggers, columns)) {
+      await knex.raw(text.replace(/^CREATE TRIGGER/, 'CREATE OR REPLACE TRIGGER'));
+    }
+    return;
+  }
+  const [create, drop] =
+    engine === 'postgres'
+      ? [createPostgresTriggers, dropPostgresTriggers]
+      : [createSqliteTriggers, dropSqliteTriggers];
+  const texts = await textsWithColumns(create, columns);
+  await drop(knex);
+  for (const text of texts) {
+    await knex.raw(text);
+  }
+}
+
 /**
  * The statements that a maker of triggers sends, with further columns in them.
  *
@@ -9,7 +41,7 @@
  * @param {Readonly<Record<string, string>>} columns the new columns, each with the known one that it goes like
  * @returns {Promise<readonly string[]>}
  */
-export async function textsWithColumns(make, columns) {
+async function textsWithColumns(make, columns) {
   /** @type {string[]} */
   const texts = [];
   /** @param {string} text */
