@@ -58,6 +58,10 @@ export type TaskState = {
   readonly terminatedAt: Instant | null;
   readonly terminatedReason: string | null;
   readonly moduleState: JsonValue | null;
+  /** Why its due slot does not start although it is its turn: a requirement does not hold. */
+  readonly blockedReason: string | null;
+  /** Since when it rests because its task is offline. Neither the operator's switch nor a termination. */
+  readonly offlineDisabledAt: Instant | null;
 };
 
 /** A state in which nothing has happened yet: it counts from the instant. */
@@ -92,6 +96,8 @@ export function newState(
     terminatedAt: null,
     terminatedReason: null,
     moduleState: null,
+    blockedReason: null,
+    offlineDisabledAt: null,
     ...has,
   };
 }

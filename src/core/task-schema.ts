@@ -5,6 +5,7 @@ import { type Fault, messageOf } from './errors.ts';
 import { isJsonObject, type JsonObject } from './json.ts';
 import { faultOfName, normalizeName } from './names.ts';
 import { faultsTogether } from './policy-faults.ts';
+import { faultOfResourceName, parseRequires } from './requires.ts';
 import { checkSchedule } from './schedule/next-slot.ts';
 import { SCHEDULE_KINDS } from './schedule/schedule.ts';
 import {
@@ -12,6 +13,7 @@ import {
   ANCHORS,
   BACKOFFS,
   CATCH_UPS,
+  OFFLINE_POLICIES,
   OVERLAPS,
   RETRY_CAUSES,
   SCOPES,
@@ -31,6 +33,7 @@ const MAX_RANDOM_OFFSET_S = 86_400;
 /** Slots that run one after the other in one tick. */
 const MAX_CATCH_UP = 10_000;
 
+const MAX_REQUIRES_LENGTH = 1_000;
 /** Node itself does not start with less. */
 const LEAST_MEMORY_BYTES = 32 * 1_024 * 1_024;
 const MOST_MEMORY_BYTES = 2 ** 40;
@@ -97,6 +100,20 @@ export const definitionSchema = z.strictObject({
     .nullable()
     .default(null),
   memoryLimitBytes: wholeNumber(LEAST_MEMORY_BYTES, MOST_MEMORY_BYTES).nullable().default(null),
+  requires: z
+    .string(expected('text'))
+    .max(MAX_REQUIRES_LENGTH, expected(`at most ${MAX_REQUIRES_LENGTH} characters`))
+    .check((context) => refuse(context, faultOfRequires(context.value)))
+    .default(''),
+  offlineResource: z
+    .string(expected('text'))
+    .check((context) => refuse(context, faultOfResourceName(context.value)))
+    .nullable()
+    .default(null),
+  offline: oneOf(OFFLINE_POLICIES).default('execute'),
+  removeWhenDone: yesOrNo().default(false),
+  owner: z.string(expected('text')).nullable().default(null),
+  gone: yesOrNo().default(false),
   nodes: z.array(nodeSchema, expected('a list')).min(1, 'expected at least one node, got none'),
   tags: z.array(nameSchema, expected('a list')).default(() => []),
 });
@@ -197,6 +214,15 @@ function faultOfZone(zone: string): string | undefined {
   }
   try {
     zoneOf(zone);
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+function faultOfRequires(text: string): string | undefined {
+  try {
+    parseRequires(text);
     return undefined;
   } catch (error) {
     return messageOf(error);

@@ -26,6 +26,10 @@ export type CatchUp = (typeof CATCH_UPS)[number];
 export const BACKOFFS = ['none', 'on_failure', 'every_run'] as const;
 export type Backoff = (typeof BACKOFFS)[number];
 
+/** What happens to a due slot while the task is offline: it runs all the same, is skipped, or rests until it is online. */
+export const OFFLINE_POLICIES = ['execute', 'skip', 'disable'] as const;
+export type OfflinePolicy = (typeof OFFLINE_POLICIES)[number];
+
 /** The key of the state that all nodes of a task of scope `one` share, and the node name that means "every node". */
 export const ALL_NODES = '*';
 
@@ -69,6 +73,17 @@ export type TaskDefinition = {
   readonly runUser: string | null;
   /** How much memory the child process of a foreign module may take; null is no limit. */
   readonly memoryLimitBytes: number | null;
+  /** Conditions in the notation of `parseRequires`; empty asks for nothing. */
+  readonly requires: string;
+  /** The resource without which the task counts as offline. */
+  readonly offlineResource: string | null;
+  readonly offline: OfflinePolicy;
+  /** The task is removed when it is done with its only slot; the ledger stays. */
+  readonly removeWhenDone: boolean;
+  /** What made the task, such as `modules:/path/of/a/file.ts` or `task:NAME`; null for one that an operator made. */
+  readonly owner: string | null;
+  /** Its owner does not make it any more. */
+  readonly gone: boolean;
   readonly nodes: readonly string[];
   readonly tags: readonly string[];
 };

@@ -18,3 +18,13 @@ export const ADDED_TO_TASK: Row = {
 
 /** Those that the fourth migration added. */
 export const ADDED_FOR_HANDS: Row = { confirmation: 0, run_user: null, memory_limit_bytes: null };
+
+/** Those that the fifth migration added. */
+export const ADDED_FOR_WORLD: Row = {
+  requires: '',
+  offline_resource: null,
+  offline: 'execute',
+  remove_when_done: 0,
+  owner: null,
+  gone: 0,
+};

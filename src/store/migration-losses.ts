@@ -67,4 +67,18 @@ const ADDITIONS: Readonly<Record<string, Additions>> = {
     },
     tables: ['periodic_counter', 'periodic_stat'],
   },
+  '0005_ask_the_world': {
+    columns: {
+      periodic_task: {
+        requires: '',
+        offline_resource: null,
+        offline: 'execute',
+        remove_when_done: false,
+        owner: null,
+        gone: false,
+      },
+      periodic_task_state: { blocked_reason: null, offline_disabled_at: null },
+    },
+    tables: ['periodic_resource', 'periodic_resource_state'],
+  },
 };

@@ -1,7 +1,7 @@
 import { floorToMinute, fromText, type Instant } from '../core/instants.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
-import { ADDED_FOR_HANDS, ADDED_TO_TASK } from './added-columns.ts';
+import { ADDED_FOR_HANDS, ADDED_FOR_WORLD, ADDED_TO_TASK } from './added-columns.ts';
 import type { Row } from './driver.ts';
 import type { AuditEntry } from './history.ts';
 import { taskRecordOf } from './rows.ts';
@@ -52,7 +52,7 @@ function recordOf(known: KnownTask, columns: JsonObject, at: Instant): TaskRecor
   const nodes = known.current === undefined ? nodesForward(known.audit, at) : nodesBackward(known, at);
   // Records of older schemas do not name what was added since.
   const record = taskRecordOf(
-    { ...ADDED_TO_TASK, ...ADDED_FOR_HANDS, ...(columns as Row), id: known.id },
+    { ...ADDED_TO_TASK, ...ADDED_FOR_HANDS, ...ADDED_FOR_WORLD, ...(columns as Row), id: known.id },
     { nodes, tags: [] },
   );
   return { ...record, createdAt: known.current?.createdAt ?? 0, updatedAt: known.current?.updatedAt ?? 0 };

@@ -42,6 +42,12 @@ export const DEFINITION_COLUMNS = {
   confirmation: 'confirmation',
   runUser: 'run_user',
   memoryLimitBytes: 'memory_limit_bytes',
+  requires: 'requires',
+  offlineResource: 'offline_resource',
+  offline: 'offline',
+  removeWhenDone: 'remove_when_done',
+  owner: 'owner',
+  gone: 'gone',
 } as const satisfies Readonly<Record<Exclude<keyof TaskDefinition, 'nodes' | 'tags'>, string>>;
 
 /** Reads a row of periodic_task. What plain SQL wrote into it is left as it is, for the check to judge. */
@@ -86,6 +92,12 @@ export function taskRecordOf(
       confirmation: booleanOf(row['confirmation']),
       runUser: row['run_user'],
       memoryLimitBytes: bigNumberOf(row['memory_limit_bytes']),
+      requires: row['requires'],
+      offlineResource: row['offline_resource'],
+      offline: row['offline'],
+      removeWhenDone: booleanOf(row['remove_when_done']),
+      owner: row['owner'],
+      gone: booleanOf(row['gone']),
       nodes: parts.nodes,
       tags: parts.tags,
     },
@@ -150,6 +162,8 @@ export function stateOf(row: Row): TaskState {
     terminatedAt: instantOf(row['terminated_at']),
     terminatedReason: textOf(row['terminated_reason']),
     moduleState: jsonOf(row['module_state']),
+    blockedReason: textOf(row['blocked_reason']),
+    offlineDisabledAt: instantOf(row['offline_disabled_at']),
   };
 }
 
@@ -177,6 +191,8 @@ const STATE_COLUMNS = {
   terminatedAt: 'terminated_at',
   terminatedReason: 'terminated_reason',
   moduleState: 'module_state',
+  blockedReason: 'blocked_reason',
+  offlineDisabledAt: 'offline_disabled_at',
 } as const satisfies Readonly<Record<keyof StatePatch, string>>;
 
 const STATE_INSTANTS: ReadonlySet<string> = new Set([
@@ -192,6 +208,7 @@ const STATE_INSTANTS: ReadonlySet<string> = new Set([
   'lastStartedAt',
   'lastEndedAt',
   'terminatedAt',
+  'offlineDisabledAt',
 ]);
 
 /** The assignments of a patch, for the SET part of a statement, and their values in that order. */

@@ -53,6 +53,12 @@ test('what a definition leaves out has its documented default', () => {
     confirmation: false,
     runUser: null,
     memoryLimitBytes: null,
+    requires: '',
+    offlineResource: null,
+    offline: 'execute',
+    removeWhenDone: false,
+    owner: null,
+    gone: false,
     nodes: ['alpha'],
     tags: [],
   });
