@@ -4,6 +4,7 @@ import { createNewerTriggers, dropNewerTriggers } from './support/newer_triggers
 
 const TASK_COLUMNS = ['requires', 'offline_resource', 'offline', 'remove_when_done', 'owner', 'gone'];
 const STATE_COLUMNS = ['blocked_reason', 'offline_disabled_at'];
+const OFFLINE_INDEX = 'periodic_task_state_offline';
 const TABLES = ['periodic_resource_state', 'periodic_resource'];
 
 /** The columns that the triggers had come to name before. */
@@ -55,6 +56,9 @@ export async function down(knex) {
   for (const table of TABLES) {
     await knex.schema.dropTableIfExists(table);
   }
+  await knex.schema.alterTable('periodic_task_state', (table) => {
+    table.dropIndex(['scope_key', 'offline_disabled_at'], OFFLINE_INDEX);
+  });
   await dropColumns(knex, 'periodic_task_state', STATE_COLUMNS);
   await dropColumns(knex, 'periodic_task', TASK_COLUMNS);
 }
@@ -75,6 +79,8 @@ async function addColumns(knex) {
   await knex.schema.alterTable('periodic_task_state', (table) => {
     table.text('blocked_reason');
     make.instant(table, 'offline_disabled_at');
+    // Each tick asks for those that rest, which are few among many that do not.
+    table.index(['scope_key', 'offline_disabled_at'], OFFLINE_INDEX);
   });
 }
 

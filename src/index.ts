@@ -3,6 +3,7 @@ export {
   defineTaskModule,
   type LogFields,
   type ModuleResult,
+  type OneShot,
   type Stop,
   stop,
   type TaskContext,
@@ -12,3 +13,4 @@ export {
   type TaskState,
   type TaskStats,
 } from './modules/module.ts';
+export { type PeriodicSettings, type PeriodicTaskModule, periodicTask } from './modules/periodic-task.ts';

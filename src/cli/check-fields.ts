@@ -1,12 +1,15 @@
 import { localTimezone } from '../config/local-zone.ts';
+import { resourcesAsked } from '../core/conditions.ts';
 import { DefinitionError, type Fault } from '../core/errors.ts';
 import { isJsonObject } from '../core/json.ts';
 import { ZONED_KINDS } from '../core/policy-faults.ts';
 import type { TaskDefinition } from '../core/task.ts';
-import { checkDefinition } from '../core/task-schema.ts';
+import { checkDefinition, columnName } from '../core/task-schema.ts';
 import type { Registry } from '../modules/registry.ts';
 import { faultsOfPlace } from '../runner/definition.ts';
 import { listTasks, NAME_TAKEN } from '../store/definitions.ts';
+import { listResources } from '../store/resources.ts';
+import { unknownResourceText } from './resource/unknown-resource.ts';
 import type { Session } from './session.ts';
 
 type Fields = Partial<Record<keyof TaskDefinition, unknown>>;
@@ -34,6 +37,37 @@ export async function checkFields(
     throw new DefinitionError(`task ${JSON.stringify(fields.name)}`, faults);
   }
   return checked.definition;
+}
+
+/**
+ * The faults of resources that a definition comes to ask for and that are not defined. What it has asked for before stays
+ * as it was: `doctor` tells of that.
+ */
+export async function faultsOfResources(
+  { store }: Session,
+  fields: Fields,
+  before: Fields = {},
+): Promise<readonly Fault[]> {
+  const fieldsAsked = (['requires', 'offlineResource'] as const).filter(
+    (field) => fields[field] !== before[field],
+  );
+  const asked = fieldsAsked.flatMap((field) =>
+    resourcesOf(field, fields[field]).map((name) => ({ field: columnName(field), name })),
+  );
+  if (asked.length === 0) {
+    return [];
+  }
+  const known = (await listResources(store.driver)).map(({ name }) => name);
+  return asked
+    .filter(({ name }) => !known.includes(name))
+    .map(({ field, name }) => ({ field, message: unknownResourceText(name, known) }));
+}
+
+function resourcesOf(field: 'requires' | 'offlineResource', value: unknown): readonly string[] {
+  const text = typeof value === 'string' ? value : '';
+  return field === 'requires'
+    ? resourcesAsked({ requires: text, offlineResource: null })
+    : resourcesAsked({ requires: '', offlineResource: text });
 }
 
 /**

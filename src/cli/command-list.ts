@@ -136,6 +136,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/maintenance.ts'),
   },
   {
+    name: 'resource',
+    summary: 'the things whose state gates tasks: define, look at or set them',
+    load: () => import('./commands/resource.ts'),
+  },
+  {
     name: 'counter',
     summary: 'list, add to or reset what tasks count',
     load: () => import('./commands/counter.ts'),

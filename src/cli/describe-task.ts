@@ -69,6 +69,10 @@ function whyNever(view: TaskView, now: Instant): string {
   if (task?.confirmation === true) {
     return 'the task asks for a confirmation ("periodic-cron run_manually" runs it)';
   }
+  const resource = task?.offlineResource ?? '';
+  if (states.length > 0 && states.every(({ marks }) => marks.includes('offline'))) {
+    return `the task rests until its resource ${JSON.stringify(resource)} is up`;
+  }
   const ended = (['done', 'terminated'] as const).find(
     (mark) => states.length > 0 && states.every(({ marks }) => marks.includes(mark)),
   );
@@ -190,6 +194,10 @@ function markTexts(states: readonly StateView[]): readonly string[] {
   const marks = [...new Set(states.flatMap((state) => state.marks))];
   return marks.map((mark) => {
     const count = states.filter((state) => state.marks.includes(mark)).length;
+    const reason = states.find((state) => state.marks.includes('blocked'))?.state.blockedReason;
+    if (mark === 'blocked' && count === states.length) {
+      return `blocked: ${reason ?? 'for an unknown reason'}`;
+    }
     return count === states.length ? mark : `${mark} on ${count} of ${states.length} nodes`;
   });
 }
@@ -250,6 +258,7 @@ function numberText(field: string, value: number): string {
 const SPECIAL_VALUES: Readonly<Record<string, (value: unknown) => string | undefined>> = {
   schedule: (value) => (value === '' ? 'none' : undefined),
   timezone: (value) => (value === '' ? 'that of the node' : undefined),
+  requires: (value) => (value === '' ? 'none' : undefined),
   deactivateAfter: (value) => (value === '' ? 'none' : undefined),
   timeoutSeconds: (value) => (value === null ? 'as configured' : noneIfZero(value)),
 };

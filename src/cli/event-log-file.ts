@@ -7,7 +7,7 @@ import { messageOf } from '../core/errors.ts';
 import { type Instant, toShortText, toText } from '../core/instants.ts';
 import { once } from '../core/once.ts';
 import type { LifeEvent } from '../runner/events.ts';
-import type { LogEntry, LogWarning } from './event-log.ts';
+import type { LogEntry, LogResource, LogWarning } from './event-log.ts';
 
 export type LogFile = {
   /** Absolute. */
@@ -81,10 +81,14 @@ function openForAppend(path: string): number {
 }
 
 // Every field is named here: what an event may come to carry besides does not get into the file by itself.
-function fieldsOf(happened: LifeEvent | LogWarning): object {
+function fieldsOf(happened: LifeEvent | LogWarning | LogResource): object {
   if (happened.event === 'warning') {
     const { event, node, message } = happened;
     return { event, node, message };
+  }
+  if (happened.event === 'resource') {
+    const { event, resource, node, before, state, why } = happened;
+    return { event, resource, node, before, state, why };
   }
   const { event, task, scope, node, slotAt, nextSlotAt, retryAt, ...details } = happened;
   const { scopes, runId, trigger, attempt, slotCount, status, durationMs, reason, error } = details;

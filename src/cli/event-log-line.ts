@@ -1,6 +1,6 @@
 import { toShortText, toText } from '../core/instants.ts';
 import type { LifeEvent, Severity } from '../runner/events.ts';
-import type { LogEntry } from './event-log.ts';
+import type { LogEntry, LogResource } from './event-log.ts';
 import { type Color, type Paint, printable } from './terminal.ts';
 
 const COLOURS: Readonly<Record<Severity, Color | undefined>> = {
@@ -18,6 +18,14 @@ export function lineOf({ at, severity, happened }: LogEntry<LifeEvent>, paint: P
   const event = happened.event.replace('_', ' ').padEnd(EVENT_WIDTH);
   const colour = COLOURS[severity];
   return `${toText(at)}  ${colour === undefined ? event : paint(colour, event)}  ${printable(wordsOf(happened))}`;
+}
+
+/** The change of a resource as one line for people. */
+export function lineOfResource({ at, happened }: LogEntry<LogResource>): string {
+  const { resource, node, before, state, why } = happened;
+  const from = before === null ? '' : `, was ${before}`;
+  const words = `${JSON.stringify(resource)} is ${state} on node ${JSON.stringify(node)}${from}: ${why}`;
+  return `${toText(at)}  ${'resource'.padEnd(EVENT_WIDTH)}  ${printable(words)}`;
 }
 
 function wordsOf(life: LifeEvent): string {

@@ -1,5 +1,5 @@
 import type { Instant } from '../core/instants.ts';
-import { type LifeEvent, type Severity, severityOf } from '../runner/events.ts';
+import { type LifeEvent, type ResourceChange, type Severity, severityOf } from '../runner/events.ts';
 import type { RunnerEvent } from '../runner/runner.ts';
 import type { Context } from './context.ts';
 import type { Session } from './session.ts';
@@ -10,10 +10,12 @@ export type EventLog = {
   readonly write: (life: LifeEvent) => void;
   /** Writes to the log file what an operator was told aside from any task's life. */
   readonly warn: (message: string) => void;
+  /** A resource is in another state than before. */
+  readonly resource: (change: ResourceChange) => void;
 };
 
 /** A line of the log. A warning belongs to no task. */
-export type LogEntry<Happened = LifeEvent | LogWarning> = {
+export type LogEntry<Happened = LifeEvent | LogWarning | LogResource> = {
   readonly at: Instant;
   readonly severity: Severity;
   readonly happened: Happened;
@@ -21,8 +23,14 @@ export type LogEntry<Happened = LifeEvent | LogWarning> = {
 
 export type LogWarning = { readonly event: 'warning'; readonly node: string; readonly message: string };
 
+export type LogResource = { readonly event: 'resource' } & ResourceChange;
+
 /** A log that keeps nothing, such as that of a dry run. */
-export const SILENT_LOG: EventLog = { write: () => undefined, warn: () => undefined };
+export const SILENT_LOG: EventLog = {
+  write: () => undefined,
+  warn: () => undefined,
+  resource: () => undefined,
+};
 
 /**
  * Opens the log of a call. With `show`, `-v` makes every event a line on stdout as it happens, unless `--json` has
@@ -45,19 +53,27 @@ export async function openEventLog(
           onFault: (message) => output.note(message),
         });
   const isShown = show && output.isVerbose && !output.isJson;
-  const lineOf = isShown ? (await import('./event-log-line.ts')).lineOf : undefined;
+  const lines = isShown ? await import('./event-log-line.ts') : undefined;
   return {
     write: (life) => {
       const severity = severityOf(life);
       const entry = { at: clock(), severity, happened: life };
       keep?.(entry);
-      if (lineOf !== undefined && severity !== 'debug') {
-        output.line(lineOf(entry, output.paint));
+      if (lines !== undefined && severity !== 'debug') {
+        output.line(lines.lineOf(entry, output.paint));
       }
     },
     warn: (message) => {
       const happened = { event: 'warning', node: config.node, message } as const;
       keep?.({ at: clock(), severity: 'warn', happened });
+    },
+    resource: (change) => {
+      const happened = { event: 'resource', ...change } as const;
+      const entry = { at: clock(), severity: 'info', happened } as const;
+      keep?.(entry);
+      if (lines !== undefined) {
+        output.line(lines.lineOfResource(entry));
+      }
     },
   };
 }
@@ -70,6 +86,9 @@ export function logRunnerEvent(log: EventLog, event: RunnerEvent): void {
       return;
     case 'warning':
       log.warn(event.message);
+      return;
+    case 'resource':
+      log.resource(event.change);
       return;
     default:
       return;

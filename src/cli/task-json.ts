@@ -39,6 +39,8 @@ function stateJson({ state, liveRuns, marks, nextAt, isDue, tickWait, backedOff 
     failures: state.failures,
     firstFailureAt: instantJson(state.firstFailureAt),
     fault: state.fault,
+    blockedReason: state.blockedReason,
+    offlineDisabledAt: instantJson(state.offlineDisabledAt),
     lastStatus: state.lastStatus,
     lastStartedAt: instantJson(state.lastStartedAt),
     lastEndedAt: instantJson(state.lastEndedAt),

@@ -25,6 +25,8 @@ import { type TickCounts, type TickWait, tickCounts } from './tick-wait.ts';
 export type Mark =
   | 'running'
   | 'overdue'
+  | 'blocked'
+  | 'offline'
   | 'backed off'
   | 'done'
   | 'terminated'
@@ -202,7 +204,7 @@ function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint)
     now: view.now,
     rhythmSeconds: rhythmMs === undefined ? undefined : rhythmMs / SECOND_MS,
   });
-  if (decision.kind === 'inactive' || decision.kind === 'terminated') {
+  if (IDLE.has(decision.kind)) {
     return idle;
   }
   const nextAt =
@@ -210,8 +212,9 @@ function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint)
       ? decision.until
       : (retryAhead(decision, state) ?? startAhead(timetable, state));
   const backed = backedOff(timetable, state);
+  const isBlocked = state.blockedReason !== null && isDue(decision);
   const isOverdue =
-    isDue(decision) && liveRuns === 0 && nextAt !== null && isLate(view.now - nextAt, rhythmMs);
+    isDue(decision) && !isBlocked && liveRuns === 0 && nextAt !== null && isLate(view.now - nextAt, rhythmMs);
   return {
     ...idle,
     nextAt,
@@ -221,12 +224,16 @@ function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint)
     backedOff: backed,
     marks: [
       ...runningMark(liveRuns),
+      ...(isBlocked ? ['blocked' as const] : []),
       ...(isOverdue ? ['overdue' as const] : []),
       ...(backed === null ? [] : ['backed off' as const]),
       ...futureMark(decision, state, view.now),
     ],
   };
 }
+
+/** Decisions after which nothing is waited for. */
+const IDLE: ReadonlySet<Decision['kind']> = new Set(['inactive', 'terminated', 'offline-disabled']);
 
 function isLate(sinceMs: number, rhythmMs: number | undefined): boolean {
   return rhythmMs !== undefined && sinceMs > Math.max(2 * rhythmMs, LEAST_OVERDUE_MS);
@@ -258,7 +265,11 @@ function idleState(
     skipReason: null,
     tickWait: null,
     backedOff: null,
-    marks: [...runningMark(known.liveRuns), ...(state.terminatedAt === null ? [] : [ended])],
+    marks: [
+      ...runningMark(known.liveRuns),
+      ...(state.offlineDisabledAt === null ? [] : ['offline' as const]),
+      ...(state.terminatedAt === null ? [] : [ended]),
+    ],
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Decision } from './due.ts';
+import { afterSkip, comeOnline, goOffline } from './offline.ts';
 import { afterSuccess, endPolicyOf } from './run-end.ts';
 import type { TickTime } from './slots.ts';
 import type { TaskState } from './state.ts';
@@ -11,7 +12,6 @@ import {
   RESTING,
   type StatePatch,
   settle,
-  skipDue,
   takeRetry,
 } from './transitions.ts';
 
@@ -24,14 +24,21 @@ type Subject = { readonly task: Task; readonly timetable: Timetable; readonly st
 export function patchOf(
   decision: Decision,
   { task, timetable, state }: Subject,
-  { tickAt, now }: TickTime & { readonly now: number },
+  tick: TickTime & { readonly now: number },
 ): StatePatch {
+  const { tickAt, now } = tick;
   const failurePolicy = failurePolicyOf(task, timetable);
   switch (decision.kind) {
     case 'run':
       return claimSlots(state, timetable, { slots: decision.slots, at: tickAt, failurePolicy });
     case 'skip':
-      return skipDue(state, timetable, { slots: decision.slots, at: now, failurePolicy });
+      return afterSkip(decision, { state, timetable }, { at: now, tickAt, failurePolicy });
+    case 'go-offline':
+      return goOffline(state, timetable, { slots: decision.slots, at: now, failurePolicy });
+    case 'online':
+      return comeOnline(state, { task, timetable }, tick);
+    case 'blocked':
+      return { ...settle(state, timetable), blockedReason: decision.reason };
     case 'retry':
       return takeRetry(state, timetable, { attempt: decision.attempt, at: tickAt });
     case 'give-up':
@@ -44,6 +51,7 @@ export function patchOf(
       return settle(state, timetable);
     case 'inactive':
     case 'terminated':
+    case 'offline-disabled':
     case 'invalid':
       return RESTING;
   }

@@ -1,5 +1,7 @@
-import { type Instant, toShortText } from './instants.ts';
-import type { Requirement, ResourceState } from './requires.ts';
+import { asksTheWorld, type Conditions } from './gate.ts';
+import { type Instant, SECOND_MS, toShortText } from './instants.ts';
+import { parseRequires, type Requirement, type ResourceState } from './requires.ts';
+import type { Task } from './task.ts';
 
 /** What is known of a resource on a node. */
 export type KnownResource = {
@@ -29,7 +31,7 @@ function requirementText({ resource, states }: Requirement, known: KnownResource
   if (known === undefined) {
     return `${wanted}, and there is no such resource`;
   }
-  const since = known.since === null ? '' : ` since ${toShortText(known.since)}`;
+  const since = known.since === null ? '' : ` since ${toShortText(known.since - (known.since % SECOND_MS))}`;
   return `${wanted}, which is ${known.state}${since}${known.why === '' ? '' : ` (${known.why})`}`;
 }
 
@@ -39,4 +41,43 @@ function requirementText({ resource, states }: Requirement, known: KnownResource
  */
 export function isOffline(known: KnownResource | undefined): boolean {
   return known?.state === 'down' || known?.state === 'stdby down';
+}
+
+/** What a task asks of the world, as its row has it. */
+export type Asked = Pick<Task, 'requires' | 'offlineResource'>;
+
+/** Every resource that a row asks for. One that cannot be read asks for nothing: its task is invalid. */
+export function resourcesAsked({ requires, offlineResource }: Asked): readonly string[] {
+  return [
+    ...requirementsOf(requires).map(({ resource }) => resource),
+    ...(offlineResource === null || offlineResource === '' ? [] : [offlineResource]),
+  ];
+}
+
+function requirementsOf(text: string): readonly Requirement[] {
+  try {
+    return parseRequires(text);
+  } catch {
+    return [];
+  }
+}
+
+/** How the conditions of a valid task stand; undefined for one that asks nothing of the world. */
+export function conditionsOf(task: Task, lookup: ResourceLookup): Conditions | undefined {
+  if (!asksTheWorld(task)) {
+    return undefined;
+  }
+  const { offlineResource } = task;
+  return {
+    offline: offlineResource !== null && isOffline(lookup(offlineResource)),
+    unmet: unmetText(parseRequires(task.requires), lookup),
+  };
+}
+
+/** The same without what the looks found in words, which may be other ones each time although the state is the same. */
+export function withoutWhy(lookup: ResourceLookup): ResourceLookup {
+  return (name) => {
+    const known = lookup(name);
+    return known === undefined ? undefined : { ...known, why: '' };
+  };
 }

@@ -1,5 +1,6 @@
 import { catchUp } from './catch-up.ts';
 import type { Fault } from './errors.ts';
+import { type Conditions, gated, restsOffline } from './gate.ts';
 import { floorToMinute, type Instant } from './instants.ts';
 import { countingBase } from './period.ts';
 import { dueSlots, dueTickOf, earliestOf, nextSlotOf, type SlotRange, type TickTime } from './slots.ts';
@@ -23,15 +24,21 @@ export type DueInput = TickTime & {
   readonly now: Instant;
   /** How often the node ticks, in seconds; undefined where that is not known. */
   readonly rhythmSeconds?: number | undefined;
+  /** How the conditions of the task stand here; absent where nobody has looked: then they are taken to hold. */
+  readonly conditions?: Conditions | undefined;
 };
 
 /** Why due slots are taken without being run: the reason code of their row in the ledger. */
-export type SkipReason = 'overlap' | 'too_late' | 'missed' | 'window_closed' | 'postponed';
+export type SkipReason = 'overlap' | 'too_late' | 'missed' | 'window_closed' | 'postponed' | 'offline';
 
 export type Decision =
   | { readonly kind: 'invalid'; readonly faults: readonly Fault[] }
   | { readonly kind: 'inactive' }
   | { readonly kind: 'terminated'; readonly reason: string | null }
+  /** The task is offline, and rests until it is online again. */
+  | { readonly kind: 'offline-disabled'; readonly since: Instant }
+  /** It rested because it was offline, and does not any more: it counts from now. */
+  | { readonly kind: 'online' }
   /** The node was drained, or there is maintenance: what is due stays so. */
   | { readonly kind: 'held'; readonly reason: string }
   | { readonly kind: 'handled-in-future'; readonly until: Instant }
@@ -48,7 +55,15 @@ export type Decision =
       readonly again: boolean;
       /** For `too_late`: how late a slot may start, in seconds. */
       readonly deadlineSeconds?: number;
+      /** For `offline`: the resource that is down. */
+      readonly resource?: string;
+      /** For `offline`: the number of the pending attempt that is left out, of a slot that is handled. */
+      readonly attempt?: number;
     }
+  /** What it requires does not hold here: the slot, or the pending attempt, stays due for this or another node. */
+  | { readonly kind: 'blocked'; readonly reason: string }
+  /** The resource is down: the task rests from now on, and the slots are skipped. */
+  | { readonly kind: 'go-offline'; readonly resource: string; readonly slots: SlotRange | undefined }
   | {
       readonly kind: 'retry';
       readonly slot: Instant;
@@ -81,6 +96,11 @@ export function decide(input: DueInput): Decision {
   if (state.terminatedAt !== null) {
     return { kind: 'terminated', reason: state.terminatedReason };
   }
+  if (state.offlineDisabledAt !== null) {
+    return restsOffline(definition.task) && input.conditions?.offline !== false
+      ? { kind: 'offline-disabled', since: state.offlineDisabledAt }
+      : { kind: 'online' };
+  }
   if (input.hold !== undefined) {
     return { kind: 'held', reason: input.hold };
   }
@@ -110,7 +130,8 @@ function decideRunnable({ task, timetable }: Valid, input: DueInput): Decision {
     state.retryAt !== null && state.handledSlot !== null && (slots === undefined || task.retryPastNext);
   if (retryDue && state.retryAt <= tickAt && state.handledSlot !== null) {
     const again = slots !== undefined && task.catchUp === 'each';
-    return { kind: 'retry', slot: state.handledSlot, attempt: state.attempt + 1, again };
+    const retry = { kind: 'retry', slot: state.handledSlot, attempt: state.attempt + 1, again } as const;
+    return gated(retry, { task, timetable, due: slots, conditions: input.conditions });
   }
   if (slots === undefined) {
     const nextAt = earliestOf(state.retryAt, nextSlotOf(timetable, state));
@@ -137,7 +158,7 @@ function decideOverlap(task: Task, liveRuns: number, slots: SlotRange | undefine
 
 function decideDue(
   { task, timetable }: Omit<Valid, 'kind'>,
-  { state, tickAt, now, rhythmSeconds }: DueInput,
+  { state, tickAt, now, rhythmSeconds, conditions }: DueInput,
   due: SlotRange,
 ): Decision {
   const step = catchUp({ task, timetable, state }, { due, tickAt, now, rhythmSeconds });
@@ -159,6 +180,6 @@ function decideDue(
   const supersededAttempt = state.retryAt === null ? undefined : state.attempt + 1;
   const reason = supersededAttempt === undefined ? undefined : whyGivenUpWith(state, task, now);
   return reason === undefined
-    ? { kind: 'run', slots, supersededAttempt, again }
+    ? gated({ kind: 'run', slots, supersededAttempt, again }, { task, timetable, due, conditions })
     : { kind: 'give-up', reason, slots };
 }

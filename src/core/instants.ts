@@ -8,6 +8,9 @@ export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const DAY_MS = 86_400_000;
 
+/** The last instant that the tables hold: they store years of four digits. */
+export const LAST_INSTANT: Instant = Date.parse('9999-12-31T23:59:59.999Z');
+
 const STORED_FORM = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** The fixed-width UTC text that every table stores, such as `2026-11-20T23:55:25.123Z`. */

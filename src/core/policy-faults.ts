@@ -61,7 +61,19 @@ export function faultsTogether(definition: TaskDefinition): readonly Fault[] {
     ...faultsOfPeriod(definition),
     ...faultsOfRetries(definition),
     ...faultsOfPairs(definition),
+    ...faultsOfOffline(definition),
   ];
+}
+
+function faultsOfOffline({ offline, offlineResource }: TaskDefinition): Fault[] {
+  return offline !== 'execute' && offlineResource === null
+    ? [
+        {
+          field: 'offline',
+          message: `expected it with an offline_resource, which says when the task is offline, got ${offline} without one`,
+        },
+      ]
+    : [];
 }
 
 function faultOfRule(rule: Rule, definition: TaskDefinition): Fault[] {

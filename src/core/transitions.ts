@@ -65,7 +65,7 @@ function take(
     lastStatus,
     ...(timetable.period === null ? {} : takenPeriod(timetable.period, before, at)),
   };
-  return { ...failed, ...waitingFor(timetable, taken), firstAttempt: attempt };
+  return { ...failed, ...waitingFor(timetable, taken), firstAttempt: attempt, blockedReason: null };
 }
 
 /** The state after a pending attempt of the handled slot was taken in the tick of that minute. */
@@ -76,7 +76,8 @@ export function takeRetry(
 ): StatePatch {
   const anchor = timetable.period?.anchor ?? 'slot';
   const anchoredAt = anchor === 'slot' ? state.anchoredAt : floorToMinute(at);
-  return waitingFor(timetable, { ...state, anchoredAt, retryAt: null, attempt, lastStatus: 'running' });
+  const taken: TaskState = { ...state, anchoredAt, retryAt: null, attempt, lastStatus: 'running' };
+  return { ...waitingFor(timetable, taken), blockedReason: null };
 }
 
 /** The state after it was looked at anew: what it waits for now. */
@@ -84,8 +85,13 @@ export function settle(state: TaskState, timetable: Timetable): StatePatch {
   return waitingFor(timetable, state);
 }
 
-/** The state of a task that waits for nothing: inactive, invalid, terminated, or not of this node. */
-export const RESTING: StatePatch = { nextSlot: null, earliestStart: null, dueTick: null };
+/** The state of a task that waits for nothing: inactive, invalid, terminated, offline-disabled, or not of this node. */
+export const RESTING: StatePatch = {
+  nextSlot: null,
+  earliestStart: null,
+  dueTick: null,
+  blockedReason: null,
+};
 
 /** What a state as it stands waits for, with all that decides it. */
 export function waitingFor(timetable: Timetable, state: TaskState): StatePatch {
@@ -126,7 +132,8 @@ export function postponed(
   const currentPeriodSeconds =
     active && period?.backoff === 'every_run' ? doubledPeriod(period, fresh) : null;
   const patch = waitingFor(timetable, { ...fresh, currentPeriodSeconds });
-  return { ...patch, countedFrom, firstSlot, ...(active ? {} : RESTING) };
+  const rests = !active || state.offlineDisabledAt !== null;
+  return { ...patch, countedFrom, firstSlot, blockedReason: null, ...(rests ? RESTING : {}) };
 }
 
 /** What follows from the failures of slots. */

@@ -2,7 +2,8 @@ import type { Duplex } from 'node:stream';
 import { messageOf } from '../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { type Answer, lineOf } from './child-questions.ts';
-import type { RunHost } from './execution.ts';
+import type { OneShotWish, RunHost } from './execution.ts';
+import { checkedName, checkedOneShot } from './one-shot.ts';
 import { checkedCounter, checkedProgress, checkedStat } from './task-context.ts';
 
 /** The run that a child process serves at the moment: nobody else is told anything, or may change anything. */
@@ -59,14 +60,14 @@ function takeProgress({ done, total }: JsonObject, run: AskingRun | undefined): 
   }
 }
 
-async function answerTo(question: JsonObject, run: AskingRun | undefined): Promise<{ isMine?: boolean }> {
+async function answerTo(question: JsonObject, run: AskingRun | undefined): Promise<{ isSo?: boolean }> {
   if (run === undefined) {
     throw new Error('the run has ended');
   }
   const { host } = run;
   switch (question['asks']) {
     case 'still-mine':
-      return { isMine: await host.stillMine() };
+      return { isSo: await host.stillMine() };
     case 'increment-counter': {
       const { name, by } = checkedCounter(question['name'], question['by']);
       await host.incrementCounter(name, by);
@@ -79,9 +80,24 @@ async function answerTo(question: JsonObject, run: AskingRun | undefined): Promi
       await host.recordStat(stat.key, stat.value, stat.at);
       return {};
     }
+    case 'schedule':
+      await host.schedule(checkedAgain(question['wish']));
+      return {};
+    case 'postpone':
+      await host.postpone(checkedName('name of a task', question['task']));
+      return {};
+    case 'is-running':
+      return { isSo: await host.isRunning(checkedName('name of a task', question['task'])) };
     default:
       throw new Error('expected a question that the runner knows, got another');
   }
+}
+
+/** A wish as it came over the channel, in the form in which a module gives it. */
+function checkedAgain(wish: JsonValue | undefined): OneShotWish {
+  const { when, ...rest } = wish !== undefined && isJsonObject(wish) ? wish : {};
+  const { after, at } = when !== undefined && isJsonObject(when) ? when : {};
+  return checkedOneShot({ ...rest, after, at: typeof at === 'number' ? new Date(at) : at });
 }
 
 function parse(line: string): JsonObject | undefined {

@@ -3,8 +3,10 @@ import { isMainThread, workerData } from 'node:worker_threads';
 import { faultText } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
 import { once } from '../core/once.ts';
+import type { DescribedModule } from '../modules/description.ts';
 import type { TaskContext, TaskModule } from '../modules/module.ts';
 import { checkOptions, describeOptions, parseOptions } from '../modules/options.ts';
+import { periodicSpecOf } from '../modules/periodic-task.ts';
 import { RUNNER_VARIABLE } from './child-mark.ts';
 import { CHANNEL_DESCRIPTOR, type ChildReply, type ChildRequest } from './child-messages.ts';
 import { serveRequests, type Tools } from './child-server.ts';
@@ -64,8 +66,11 @@ async function replyTo(request: ChildRequest, tools: Tools, load: Load): Promise
     : run(module, request, tools);
 }
 
-async function describeModule({ id, description, options }: TaskModule) {
-  return { id, description, options: await describeOptions(options) };
+async function describeModule(module: TaskModule): Promise<DescribedModule> {
+  const { id, description, options } = module;
+  const periodic = periodicSpecOf(module);
+  const described = { id, description, options: await describeOptions(options) };
+  return periodic === undefined ? described : { ...described, periodic };
 }
 
 /** The `run` of a shipped module takes what it is lent as well. */

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
-import type { RunHost } from './execution.ts';
+import type { OneShotWish, RunHost } from './execution.ts';
 
 // A module in a child process has questions and wishes that only the runner can answer, since it alone has the database.
 // They go over the channel as lines of JSON, beside the requests and the replies. This is the child's end.
@@ -9,11 +9,13 @@ import type { RunHost } from './execution.ts';
 export type Question =
   | { readonly asks: 'still-mine' }
   | { readonly asks: 'increment-counter'; readonly name: string; readonly by: number }
-  | { readonly asks: 'record-stat'; readonly key: string; readonly value: number; readonly at?: number };
+  | { readonly asks: 'record-stat'; readonly key: string; readonly value: number; readonly at?: number }
+  | { readonly asks: 'schedule'; readonly wish: OneShotWish }
+  | { readonly asks: 'postpone' | 'is-running'; readonly task: string };
 
-/** What the runner answers: for `still-mine` whether it is. */
+/** What the runner answers: for `still-mine` and `is-running` whether it is. */
 export type Answer =
-  | { readonly kind: 'answer'; readonly number: number; readonly isMine?: boolean }
+  | { readonly kind: 'answer'; readonly number: number; readonly isSo?: boolean }
   | { readonly kind: 'refusal'; readonly number: number; readonly message: string };
 
 /** The end of the channel at which a module asks. */
@@ -42,17 +44,20 @@ export function askOver(
     hostOf: (runId) => ({
       stillMine: async () => {
         const answer = await ask(runId, { asks: 'still-mine' });
-        return answer.kind === 'answer' && answer.isMine === true;
+        return answer.kind === 'answer' && answer.isSo === true;
       },
       progress: (progress) => {
         channel.write(lineOf({ kind: 'progress', runId, ...progress }));
       },
       incrementCounter: async (name, by) =>
-        expectDone(await ask(runId, { asks: 'increment-counter', name, by })),
+        void expectDone(await ask(runId, { asks: 'increment-counter', name, by })),
       recordStat: async (key, value, at) => {
         const given = at === undefined ? {} : { at };
         expectDone(await ask(runId, { asks: 'record-stat', key, value, ...given }));
       },
+      schedule: async (wish) => void expectDone(await ask(runId, { asks: 'schedule', wish })),
+      postpone: async (task) => void expectDone(await ask(runId, { asks: 'postpone', task })),
+      isRunning: async (task) => expectDone(await ask(runId, { asks: 'is-running', task })),
     }),
     take: (line) => {
       const answer = readAnswer(line);
@@ -70,10 +75,11 @@ export function askOver(
   };
 }
 
-function expectDone(answer: Answer): void {
+function expectDone(answer: Answer): boolean {
   if (answer.kind === 'refusal') {
     throw new Error(answer.message);
   }
+  return answer.isSo === true;
 }
 
 /** A message as it goes over the channel. */
@@ -84,12 +90,12 @@ export function lineOf(message: Readonly<Record<string, unknown>>): string {
 function readAnswer(line: string): Answer | undefined {
   // Only the runner writes here.
   const value: JsonValue = JSON.parse(line);
-  const { kind, number, isMine, message } = isJsonObject(value) ? value : {};
+  const { kind, number, isSo, message } = isJsonObject(value) ? value : {};
   if (typeof number !== 'number') {
     return undefined;
   }
   if (kind === 'refusal') {
     return { kind, number, message: String(message) };
   }
-  return kind === 'answer' ? { kind, number, ...(typeof isMine === 'boolean' ? { isMine } : {}) } : undefined;
+  return kind === 'answer' ? { kind, number, ...(typeof isSo === 'boolean' ? { isSo } : {}) } : undefined;
 }

@@ -2,6 +2,7 @@ import { messageOf } from '../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { MAX_JSON_BYTES } from '../modules/json-copy.ts';
 import { shown } from '../modules/option-faults.ts';
+import { type CommandWish, openCommandWishes, readStateLine, readWish } from './command-wishes.ts';
 import type { Progress, RunHost } from './execution.ts';
 import { checkedProgress } from './task-context.ts';
 
@@ -10,13 +11,20 @@ export const REPORT_VARIABLE = 'PERIODIC_CRON_REPORT';
 export const REPORT_PATH = '/dev/fd/3';
 
 /** What a command has reported by its end. */
-export type Reported = { readonly result?: JsonValue; readonly stopReason?: string };
+export type Reported = {
+  readonly result?: JsonValue;
+  readonly stopReason?: string;
+  /** What it keeps for its next run. */
+  readonly state?: JsonValue;
+};
 
 export type CommandReport = {
   /** Makes a reader for the reports of one process. */
   readonly open: () => ReportReader;
-  /** What counts of all that was read; to be called once, at the end. */
+  /** What counts of all that was read, to be called when nothing more is read for now. */
   readonly close: () => Reported;
+  /** Resolves when all that was asked for until now is done or refused. Never rejects. */
+  readonly settled: () => Promise<void>;
 };
 
 export type ReportReader = {
@@ -26,34 +34,40 @@ export type ReportReader = {
 };
 
 /**
- * Reads lines of JSON: `{"progress": {"done": 3, "total": 10}}` goes to the host at once, of `{"result": …}` and
- * `{"stop": "reason"}` the last one counts. Any other line is ignored, which `say` tells in a line of text; a flood of
- * them is told only to begin with and in sum. Never throws, and holds at most about one line in memory.
+ * Reads lines of JSON: `{"progress": {"done": 3, "total": 10}}` goes to the host at once, of `{"result": …}`,
+ * `{"state": …}` and `{"stop": "reason"}` the last one counts, and `{"schedule": {…}}` and `{"postpone": "NAME"}` are asked
+ * of the host one after the other. Any other line is ignored and a wish may be refused, which `say` tells in a line of
+ * text; a flood of them is told only to begin with and in sum. Never throws, and holds at most about one line in memory.
  */
 export function openCommandReport(
-  host: Pick<RunHost, 'progress'>,
+  host: Pick<RunHost, 'progress' | 'schedule' | 'postpone'>,
   say: (text: string) => void,
 ): CommandReport {
   let reported: Reported = {};
   let lineNumber = 0;
   let ignored = 0;
-  const ignore = (message: string): void => {
+  let toldInSum = 0;
+  const tell = (what: string, number: number): void => {
     ignored += 1;
     if (ignored <= MAX_TOLD) {
-      say(`[report line ${lineNumber} ignored: ${message}]\n`);
+      say(`[report line ${number} ${what}]\n`);
     }
   };
+  const wishes = openCommandWishes(host, (message, number) => tell(`refused: ${message}`, number));
   const takeLine = (line: Buffer | undefined): Progress | undefined => {
     lineNumber += 1;
     const read = line === undefined ? TOO_LONG : readReportLine(line.toString('utf8'));
     switch (read?.kind) {
       case 'fault':
-        ignore(read.message);
+        tell(`ignored: ${read.message}`, lineNumber);
         return undefined;
       case 'progress':
         return read.progress;
       case 'reported':
         reported = { ...reported, ...read.reported };
+        return undefined;
+      case 'wish':
+        wishes.take(read.wish, lineNumber);
         return undefined;
       default:
         return undefined;
@@ -72,11 +86,14 @@ export function openCommandReport(
   return {
     open: () => openReader(tellLast),
     close: () => {
-      if (ignored > MAX_TOLD) {
-        say(`[${ignored - MAX_TOLD} more report lines ignored]\n`);
+      const untold = ignored - MAX_TOLD - toldInSum;
+      if (untold > 0) {
+        toldInSum += untold;
+        say(`[${untold} more report lines ignored]\n`);
       }
       return reported;
     },
+    settled: wishes.settled,
   };
 }
 
@@ -128,9 +145,11 @@ function openReader(takeLines: (lines: ReadonlyArray<Buffer | undefined>) => voi
 type ReadLine =
   | { readonly kind: 'progress'; readonly progress: Progress }
   | { readonly kind: 'reported'; readonly reported: Reported }
+  | { readonly kind: 'wish'; readonly wish: CommandWish }
   | { readonly kind: 'fault'; readonly message: string };
 
-const EXPECTED = 'expected {"progress": …}, {"result": …} or {"stop": "…"}';
+const EXPECTED =
+  'expected {"progress": …}, {"result": …}, {"state": …}, {"schedule": {…}}, {"postpone": "…"} or {"stop": "…"}';
 const TOO_LONG: ReadLine = { kind: 'fault', message: `expected at most ${MAX_JSON_BYTES} bytes, got more` };
 
 /** What a line says; undefined for an empty one. */
@@ -156,6 +175,11 @@ function readReportLine(line: string): ReadLine | undefined {
       return readResult(content);
     case 'stop':
       return readStopReason(content);
+    case 'state':
+      return readStateLine(content);
+    case 'schedule':
+    case 'postpone':
+      return readWish(key, content);
     default:
       return { kind: 'fault', message: `${EXPECTED}, got ${shownLine(line)}` };
   }

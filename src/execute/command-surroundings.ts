@@ -3,7 +3,6 @@ import { messageOf } from '../core/errors.ts';
 import type { CommandLine } from '../modules/shipped/command.ts';
 import { givenVariables } from './command-environment.ts';
 import { openInput } from './command-input.ts';
-import { REPORT_PATH, REPORT_VARIABLE } from './command-report.ts';
 import { faultOfFolder, type Surroundings } from './command-step.ts';
 import { wrapInPlace } from './command-wrap.ts';
 import {
@@ -24,8 +23,12 @@ export type Prepared = {
   readonly dispose: () => void;
 };
 
-/** Makes everything ready that the options ask for. Never rejects. */
-export async function prepareSurroundings(command: CommandLine, run: RunFacts): Promise<Prepared> {
+/** Makes everything ready that the options ask for; `told` is what the runner tells every command. Never rejects. */
+export async function prepareSurroundings(
+  command: CommandLine,
+  run: RunFacts,
+  told: Environment,
+): Promise<Prepared> {
   const found = await findIdentity(command.place ?? {});
   if (found.kind === 'fault') {
     return refused(found.message);
@@ -56,7 +59,7 @@ export async function prepareSurroundings(command: CommandLine, run: RunFacts): 
       cwd: folderFault === undefined ? cwd : '/',
       env: {
         ...environmentOfRun(run, given.variables, baseOf(identity)),
-        [REPORT_VARIABLE]: REPORT_PATH,
+        ...told,
       },
       wrap: place.wrap,
       ...('descriptor' in input ? { input: input.descriptor } : {}),

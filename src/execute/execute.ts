@@ -36,7 +36,7 @@ async function runModule(request: ExecutionRequest, capture: OutputCapture): Pro
       }
       case 'command': {
         const { runCommand } = await loadCommand();
-        return { outcome: await runCommand(request, capture) };
+        return await runCommand(request, capture);
       }
       case 'foreign': {
         const { runInChild } = await loadInChild();

@@ -1,5 +1,5 @@
 import type { Instant } from '../core/instants.ts';
-import type { JsonValue } from '../core/json.ts';
+import type { JsonObject, JsonValue } from '../core/json.ts';
 import type { Outcome } from '../core/outcome.ts';
 import type { ResolvedModule } from '../modules/registry.ts';
 import type { ShippedServices } from '../modules/shipped-module.ts';
@@ -45,6 +45,25 @@ export type RunHost = {
   readonly incrementCounter: (name: string, by: number) => Promise<void>;
   /** Writes one value of a statistic, at once; without an instant, of now. Rejects like `incrementCounter`. */
   readonly recordStat: (key: string, value: number, at: Instant | undefined) => Promise<void>;
+  /** Adds a one-shot of the run's task. Rejects with an error for people when it is refused. */
+  readonly schedule: (wish: OneShotWish) => Promise<void>;
+  /** Postpones a task here. Rejects with an error for people when it cannot be. */
+  readonly postpone: (task: string) => Promise<void>;
+  /** Whether a run of the task is alive anywhere. Rejects for a name that no task has. */
+  readonly isRunning: (task: string) => Promise<boolean>;
+};
+
+/** A task that a run wants to be run once, in a form that is checked by itself: see `checkedOneShot`. */
+export type OneShotWish = {
+  /** In its normal form. */
+  readonly name: string;
+  /** Undefined is the module of the run's own task. */
+  readonly module: string | undefined;
+  readonly options: JsonObject | undefined;
+  readonly when:
+    | { readonly kind: 'ticks'; readonly after: number }
+    | { readonly kind: 'at'; readonly at: Instant };
+  readonly replace: boolean;
 };
 
 export type ChildLimits = {

@@ -1,11 +1,11 @@
-import type { Instant } from '../core/instants.ts';
+import { type Instant, LAST_INSTANT } from '../core/instants.ts';
 import type { JsonValue } from '../core/json.ts';
-import { faultOfName, normalizeName } from '../core/names.ts';
 import { jsonCopyOf } from '../modules/json-copy.ts';
 import type { LogFields, TaskContext } from '../modules/module.ts';
 import { shown } from '../modules/option-faults.ts';
 import type { Progress, RunFacts, RunHost } from './execution.ts';
 import { messageOfThrown } from './module-outcome.ts';
+import { checkedName, checkedOneShot } from './one-shot.ts';
 
 export type ContextParts = {
   readonly run: RunFacts;
@@ -60,6 +60,13 @@ export function createContext({ run, state, signal, host, print }: ContextParts)
       },
     },
     progress: (done, total) => host.progress(checkedProgress(done, total)),
+    schedule: async (oneShot) => {
+      const wish = checkedOneShot(oneShot);
+      await host.schedule(wish);
+      return wish.name;
+    },
+    postpone: async (name) => host.postpone(checkedName('name of a task', name)),
+    isRunning: async (name) => host.isRunning(checkedName('name of a task', name)),
   };
   return { context, newState: () => changed };
 }
@@ -70,7 +77,7 @@ export function createContext({ run, state, signal, host, print }: ContextParts)
  * @throws TypeError for what is no name, RangeError for what is no whole number
  */
 export function checkedCounter(name: unknown, by: unknown): { readonly name: string; readonly by: number } {
-  return { name: nameIn('counter', name), by: wholeIn(by) };
+  return { name: checkedName('name of a counter', name), by: wholeIn(by) };
 }
 
 /**
@@ -88,19 +95,10 @@ export function checkedStat({
   readonly date: unknown;
 }): { readonly key: string; readonly value: number; readonly at: Instant | undefined } {
   return {
-    key: nameIn('statistic', key),
+    key: checkedName('name of a statistic', key),
     value: finiteIn(value),
     at: date === undefined ? undefined : instantIn(date),
   };
-}
-
-function nameIn(what: string, name: unknown): string {
-  const normal = typeof name === 'string' ? normalizeName(name) : '';
-  const fault = typeof name === 'string' ? faultOfName(normal) : `expected text, got ${shown(name)}`;
-  if (fault !== undefined) {
-    throw new TypeError(`name of a ${what}: ${fault}`);
-  }
-  return normal;
 }
 
 function wholeIn(by: unknown): number {
@@ -116,9 +114,6 @@ function finiteIn(value: unknown): number {
   }
   return value;
 }
-
-// Four digits of a year are what the column holds.
-const LAST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z');
 
 function instantIn(date: unknown): Instant {
   const instant = date instanceof Date ? date.getTime() : Number.NaN;

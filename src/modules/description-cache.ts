@@ -6,7 +6,7 @@ import { isJsonObject, type JsonValue } from '../core/json.ts';
 import { type Description, readDescribedModules } from './description.ts';
 
 // Raised when the form of the cached files changes: those of another form are then as good as absent.
-const FORMAT = 1;
+const FORMAT = 2;
 
 /**
  * Remembers what foreign files hold, by the hash of their content, so that a child process describes each version of a

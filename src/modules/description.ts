@@ -1,12 +1,15 @@
 import type { Fault } from '../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
 import type { OptionField } from './options.ts';
+import { type PeriodicSpec, readPeriodicSpec } from './periodic-task.ts';
 
 /** What a foreign file holds, as the child process that loaded it tells. */
 export type DescribedModule = {
   readonly id: string;
   readonly description: string;
   readonly options: readonly OptionField[];
+  /** When it runs, of a task that the file declares. */
+  readonly periodic?: PeriodicSpec;
 };
 
 export type Description =
@@ -37,7 +40,8 @@ function isDescribedModule(value: unknown): value is DescribedModule {
     typeof value['id'] === 'string' &&
     typeof value['description'] === 'string' &&
     Array.isArray(value['options']) &&
-    value['options'].every(isOptionField)
+    value['options'].every(isOptionField) &&
+    (value['periodic'] === undefined || readPeriodicSpec(value['periodic']) !== undefined)
   );
 }
 

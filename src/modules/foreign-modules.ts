@@ -125,13 +125,14 @@ function modulesOf(
   };
 }
 
+/** What is said of a file that loads and is no business of this program. */
+export const NO_MODULE = 'expected a task module among its exports, got none';
+
 function faultsOfFile({ file: { file }, description }: DescribedFile): readonly ModuleFault[] {
   if (description.kind === 'fault') {
     return [{ file, message: description.message }];
   }
-  return description.modules.length === 0
-    ? [{ file, message: 'expected a task module among its exports, got none' }]
-    : [];
+  return description.modules.length === 0 ? [{ file, message: NO_MODULE }] : [];
 }
 
 function withFaultsOfIds(modules: readonly ForeignModule[]): readonly ForeignModule[] {

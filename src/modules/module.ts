@@ -35,7 +35,51 @@ export type TaskContext = {
    * @throws RangeError unless both are finite, `total` is positive and `done` lies from 0 to `total`
    */
   progress(done: number, total: number): void;
+  /**
+   * Adds a task that runs once and is removed when that is over, whatever becomes of this run. It belongs to this task, and
+   * runs where this one does: on this node, or on any node of a task of scope `one`. A one-shot that runs may give its own
+   * name: then it comes once more. Resolves with the name in its normal form.
+   *
+   * @throws TypeError or RangeError for what is no {@link OneShot}; Error when it is refused: its name is taken, its options
+   * do not fit, this run may not schedule its module, or the database does not take it
+   */
+  schedule(oneShot: OneShot): Promise<string>;
+  /**
+   * Puts a task off by a whole period, as `periodic-cron postpone` does, on this node alone where each node has its own
+   * state: a live run of it is asked to end. A task that postpones itself goes on with this run.
+   *
+   * @throws Error for a name that no task has, and for a task that cannot be postponed
+   */
+  postpone(task: string): Promise<void>;
+  /**
+   * Whether a run of that task is alive, on any node. Of its own task, this run is one.
+   *
+   * @throws Error for a name that no task has
+   */
+  isRunning(task: string): Promise<boolean>;
 };
+
+/** A task that is to run once: after so many ticks, or at an instant. */
+export type OneShot = {
+  /** Unique among all tasks. */
+  readonly name: string;
+  /** The id of the module that it runs: that of this task unless told otherwise. */
+  readonly module?: string;
+  /** JSON. Without them those of this task for the same module, and none for another one. */
+  readonly options?: { readonly [name: string]: JsonValue };
+  /** Takes the place of a one-shot with this name that this task scheduled before and that has not started. */
+  readonly replace?: boolean;
+} & (
+  | {
+      /** How many ticks pass before the one at which it runs: 0 is the next tick. */
+      readonly after: number;
+      readonly at?: never;
+    }
+  | {
+      /** Runs at the first tick at or after this instant, which must be one to come. */ readonly at: Date;
+      readonly after?: never;
+    }
+);
 
 export type TaskCounters = {
   /**

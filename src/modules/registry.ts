@@ -6,6 +6,7 @@ import type { DescriptionCache } from './description-cache.ts';
 import type { ForeignLookup, ForeignModule, ForeignModules } from './foreign-modules.ts';
 import type { ModuleFault } from './module-files.ts';
 import { checkOptions, describeOptions, type OptionField } from './options.ts';
+import type { PeriodicSpec } from './periodic-task.ts';
 import type { ChildModule, ChildModules } from './shipped/child-modules.ts';
 import { COMMAND_DESCRIPTION, COMMAND_FIELDS, COMMAND_ID, readCommandOptions } from './shipped/command.ts';
 import { SHIPPED_MODULES, type ShippedModules } from './shipped/shipped-modules.ts';
@@ -38,6 +39,8 @@ export type ModuleEntry = {
   readonly file?: string;
   readonly description: string;
   readonly options: readonly OptionField[];
+  /** When it runs, of a task that its file declares. */
+  readonly periodic?: PeriodicSpec;
   /** Why tasks that name it cannot run. */
   readonly fault?: string;
 };
@@ -200,7 +203,10 @@ function listChildren(children: ChildModules): Promise<readonly ModuleEntry[]> {
   return Promise.all(entries);
 }
 
-function entryOf({ id, file, description, options, fault }: ForeignModule): ModuleEntry {
-  const entry: ModuleEntry = { id, place: 'child', file, description, options };
-  return fault === undefined ? entry : { ...entry, fault };
+function entryOf({ id, file, description, options, periodic, fault }: ForeignModule): ModuleEntry {
+  return {
+    ...{ id, place: 'child', file, description, options },
+    ...(periodic === undefined ? {} : { periodic }),
+    ...(fault === undefined ? {} : { fault }),
+  };
 }

@@ -1,5 +1,6 @@
 import type { Decision } from '../core/due.ts';
 import type { Instant } from '../core/instants.ts';
+import { afterSkip } from '../core/offline.ts';
 import { joinMessages } from '../core/outcome.ts';
 import { endPolicyOf } from '../core/run-end.ts';
 import { nextSlotOf, type SlotRange, type TickTime } from '../core/slots.ts';
@@ -10,9 +11,10 @@ import { claimSlots, failurePolicyOf, giveUp, RESTING, settle, takeRetry } from 
 import { giveUpState, settleState } from '../store/move-state.ts';
 import type { Run } from '../store/rows.ts';
 import { findRun } from '../store/task-runs.ts';
+import { block, rest, wakeUp } from './act-on-conditions.ts';
 import { endedEvent, subjectOfRun, tellLife } from './events.ts';
 import { type Handled, type Handling, NOTHING } from './handled.ts';
-import { holdText, skippedText, skipText, supersededText, waitText } from './reasons.ts';
+import { blockageText, holdText, skippedText, skipText, supersededText, waitText } from './reasons.ts';
 import { reportOfRun } from './run-report.ts';
 import { runAttempt } from './run-task.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
@@ -33,22 +35,32 @@ export async function act(runner: Runner, valid: Valid, decision: Decision): Pro
       return start(runner, valid, {
         slots: decision.slots,
         attempt: undefined,
-        message: supersededText(valid.state, decision.supersededAttempt),
+        message: joinMessages(
+          supersededText(valid.state, decision.supersededAttempt),
+          blockageText(valid.state),
+        ),
         again: decision.again,
       });
     case 'retry':
       return start(runner, valid, {
         slots: { first: decision.slot, slot: decision.slot, count: 1 },
         attempt: decision.attempt,
-        message: null,
+        message: blockageText(valid.state),
         again: decision.again,
       });
     case 'skip':
       return skipSlotsOf(runner, valid, decision);
     case 'give-up':
       return giveUpTask(runner, valid, decision);
+    case 'blocked':
+      return block(runner, valid, decision);
+    case 'go-offline':
+      return rest(runner, valid, decision);
+    case 'online':
+      return wakeUp(runner, valid);
     case 'inactive':
     case 'terminated':
+    case 'offline-disabled':
     case 'invalid':
       return (await settleState(runner.driver, valid.state, RESTING)) ? NOTHING : 'lost';
     case 'waiting':
@@ -65,7 +77,9 @@ async function wait(
   valid: Valid,
   decision: Parameters<typeof waitText>[0],
 ): Promise<Handling> {
-  if (!(await settleIfMarked(runner, valid))) {
+  // Nothing is due: what was blocked is not any more.
+  const unblocks = decision.kind === 'waiting' && valid.state.blockedReason !== null;
+  if (!(await settleIfMarked(runner, valid, unblocks))) {
     return 'lost';
   }
   const { task, timetable, state } = valid;
@@ -76,10 +90,16 @@ async function wait(
 }
 
 /** A marked row leaves the due list, and waits for its next slot; any other waits already. */
-function settleIfMarked(runner: Runner, { state, timetable }: Valid): Promise<boolean> {
-  const patch = { ...settle(state, timetable), fault: null };
+function settleIfMarked(runner: Runner, { state, timetable }: Valid, unblocks: boolean): Promise<boolean> {
+  const patch = {
+    ...settle(state, timetable),
+    fault: null,
+    ...(unblocks ? { blockedReason: null } : {}),
+  };
   const isSettled = patch.earliestStart === state.earliestStart && patch.dueTick === state.dueTick;
-  return isSettled && state.fault === null ? Promise.resolve(true) : settleState(runner.driver, state, patch);
+  return isSettled && state.fault === null && !unblocks
+    ? Promise.resolve(true)
+    : settleState(runner.driver, state, patch);
 }
 
 type Start = {
@@ -130,15 +150,23 @@ async function skipSlotsOf(
   valid: Valid,
   decision: Decision & { readonly kind: 'skip' },
 ): Promise<Handling> {
-  const { task, timetable, state } = valid;
-  const { slots, reason, again } = decision;
-  const dropped = supersededText(state, state.retryAt === null ? undefined : state.attempt + 1);
-  const message = joinMessages(skipText(decision), dropped) ?? reason;
+  const { task, timetable, state, tick } = valid;
+  const { slots, reason, again, attempt } = decision;
+  const isSuperseding = state.retryAt !== null && attempt === undefined;
+  const dropped = supersededText(state, isSuperseding ? state.attempt + 1 : undefined);
+  const message = joinMessages(skipText(decision), dropped, blockageText(state)) ?? reason;
   const record = { id: task.id, fields: task };
   const patch = await skip(
     runner,
     { record, task, timetable, state },
-    { slots, reason, message, mended: true },
+    {
+      slots,
+      reason,
+      message,
+      mended: true,
+      attempt,
+      patchOf: (taking) => afterSkip(decision, { state, timetable }, { ...taking, tickAt: tick.tickAt }),
+    },
   );
   if (patch === undefined) {
     return 'lost';

@@ -1,5 +1,6 @@
 import type { Fault } from '../core/errors.ts';
 import type { Instant } from '../core/instants.ts';
+import type { ResourceState } from '../core/requires.ts';
 import type { RunStatus, RunTrigger } from '../core/state.ts';
 import type { Run } from '../store/rows.ts';
 
@@ -28,6 +29,10 @@ export type LifeEventKind =
   | 'skipped'
   /** What the task requires does not hold: its slot stays due. */
   | 'blocked'
+  /** The task rests because it is offline. */
+  | 'offline'
+  /** It rests no more, and counts from now. */
+  | 'online'
   | 'postponed'
   /** The state is never run again by itself. */
   | 'terminated'
@@ -73,6 +78,17 @@ export type LifeEventDetails = {
   readonly fields?: readonly string[];
   /** What the task was called before. */
   readonly formerName?: string;
+};
+
+/** A resource came into another state on a node. */
+export type ResourceChange = {
+  readonly resource: string;
+  readonly node: string;
+  /** Null where nobody had looked before. */
+  readonly before: ResourceState | null;
+  readonly state: ResourceState;
+  /** What the look found, in words. */
+  readonly why: string;
 };
 
 /** How a life event comes through the channel of a runner's events. */
@@ -147,15 +163,19 @@ export type AttemptSequel = {
   readonly nextSlotAt: Instant | null;
   /** Why the state was terminated with this run, if it was. */
   readonly terminated: string | null;
+  /** The task was removed with it. */
+  readonly removed?: true;
 };
 
 /** The end of an attempt, and that of its state where the two came together. */
 export function endedEvents(subject: AttemptSubject, end: AttemptEnd & AttemptSequel): readonly LifeEvent[] {
-  const { nextSlotAt, terminated } = end;
+  const { nextSlotAt, terminated, removed } = end;
   const ended = endedEvent({ ...subject, nextSlotAt }, end);
-  return terminated === null
-    ? [ended]
-    : [ended, { event: 'terminated', ...subject, nextSlotAt, reason: terminated }];
+  if (terminated === null) {
+    return [ended];
+  }
+  const last: LifeEvent = { event: 'terminated', ...subject, nextSlotAt, reason: terminated };
+  return removed === true ? [ended, last, { ...last, event: 'removed' }] : [ended, last];
 }
 
 /**

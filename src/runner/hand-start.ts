@@ -1,5 +1,8 @@
+import { conditionsOf, resourcesAsked } from '../core/conditions.ts';
 import { DefinitionError, NotFoundError, PeriodicCronError } from '../core/errors.ts';
+import { asksTheWorld, type Conditions } from '../core/gate.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { once } from '../core/once.ts';
 import { joinMessages } from '../core/outcome.ts';
 import { NO_FOLLOW_UP } from '../core/run-end.ts';
 import type { SlotRange } from '../core/slots.ts';
@@ -12,13 +15,20 @@ import type { Candidate } from '../store/tick-statements.ts';
 import { type Confirm, confirmRun, NOBODY } from './confirmation.ts';
 import { checkWholly } from './definition.ts';
 import { LOST_CLAIMS } from './handled.ts';
-import { holdText } from './reasons.ts';
+import type { Looks } from './looks.ts';
+import { holdText, offlineText } from './reasons.ts';
 import { runAttempt } from './run-task.ts';
 import type { Runner, RunReport } from './runner.ts';
 
 /** A task cannot be started by hand now, because it runs. */
 export class BusyError extends PeriodicCronError {
   override readonly code = 'E_BUSY';
+  override readonly exitCode: number = 1;
+}
+
+/** A task cannot be started by hand now, because what it requires does not hold on this node. */
+export class ConditionError extends PeriodicCronError {
+  override readonly code = 'E_CONDITION';
   override readonly exitCode: number = 1;
 }
 
@@ -47,19 +57,22 @@ export type HandStart = {
  * all the same, and one that needs a confirmation when `confirm` gives one; the ledger says so. It is asked for once,
  * unless the definition is changed meanwhile.
  *
- * @throws BusyError while the task runs and may not overlap, ConfirmationError, and what the look throws
+ * @throws BusyError while the task runs and may not overlap, ConditionError, ConfirmationError, and what the look throws
  */
 export async function startByHand(
   runner: Runner,
   look: () => Promise<HandStart>,
   confirm: Confirm = NOBODY,
 ): Promise<RunReport> {
+  const looks = lazyLooks(runner);
   let confirmed: { readonly definition: string; readonly by: string } | undefined;
   for (let tries = 0; tries < LOST_CLAIMS; tries += 1) {
     const start = await look();
     const { task, state, again } = start;
     refuseOverlap(start);
-    const note = await noteOf(runner, start, tries === 0);
+    const conditions = await conditionsByHand(runner, task, looks);
+    refuseUnmet(task, conditions);
+    const note = await noteOf(runner, { ...start, isOffline: conditions?.offline === true }, tries === 0);
     const definition = JSON.stringify(task);
     if (task.confirmation && confirmed?.definition !== definition) {
       confirmed = { definition, by: await confirmStart(runner, start, confirm) };
@@ -111,9 +124,12 @@ function refuseOverlap({ task, liveRuns }: HandStart): void {
   }
 }
 
-async function noteOf(runner: Runner, { task, state }: HandStart, isTold: boolean): Promise<string | null> {
+type Noted = HandStart & { readonly isOffline: boolean };
+
+async function noteOf(runner: Runner, noted: Noted, isTold: boolean): Promise<string | null> {
+  const { task } = noted;
   const hold = await findHold(runner.driver, runner.node.name, runner.clock());
-  const note = joinMessages(...notesOf(task, state, hold));
+  const note = joinMessages(...notesOf(noted, hold));
   if (note !== null && isTold) {
     const message = `task ${JSON.stringify(task.name)}: ${note}, it runs all the same`;
     runner.onEvent({ kind: 'warning', message });
@@ -121,14 +137,37 @@ async function noteOf(runner: Runner, { task, state }: HandStart, isTold: boolea
   return note;
 }
 
-function notesOf(task: Task, state: TaskState, hold: Hold | undefined): readonly string[] {
+function notesOf({ task, state, isOffline }: Noted, hold: Hold | undefined): readonly string[] {
   return [
     ...(task.active ? [] : ['the task is not active']),
     ...(state.terminatedAt === null
       ? []
       : [`the task is terminated (${state.terminatedReason ?? 'no reason'})`]),
     ...(hold === undefined ? [] : [holdText(hold)]),
+    ...(isOffline ? [offlineText(task.offlineResource ?? '')] : []),
   ];
+}
+
+/** Looks at the resources as a tick does, the first time that they are asked for. */
+function lazyLooks(runner: Runner): Looks['at'] {
+  const load = once(async () => (await import('./looks.ts')).openLooks(runner));
+  return async (names) => (await load()).at(names);
+}
+
+async function conditionsByHand(
+  { cancel }: Runner,
+  task: Task,
+  look: Looks['at'],
+): Promise<Conditions | undefined> {
+  return asksTheWorld(task) && !cancel.aborted
+    ? conditionsOf(task, await look(resourcesAsked(task)))
+    : undefined;
+}
+
+function refuseUnmet({ name }: Task, conditions: Conditions | undefined): void {
+  if (conditions?.unmet !== undefined) {
+    throw new ConditionError(`task ${JSON.stringify(name)} may not run here now: it ${conditions.unmet}`);
+  }
 }
 
 /**

@@ -1,7 +1,8 @@
-import { decide } from '../core/due.ts';
+import { conditionsOf, resourcesAsked, withoutWhy } from '../core/conditions.ts';
+import { type Decision, type DueInput, decide } from '../core/due.ts';
 import { messageOf, PeriodicCronError } from '../core/errors.ts';
-import type { TickTime } from '../core/slots.ts';
-import { nameOf } from '../core/task.ts';
+import { asksTheWorld } from '../core/gate.ts';
+import { nameOf, type Task } from '../core/task.ts';
 import { isOnDueList } from '../core/tick-time.ts';
 import { RESTING } from '../core/transitions.ts';
 import { dropState, settleState } from '../store/move-state.ts';
@@ -11,6 +12,7 @@ import { definitionOf, faultsOfNodes, isStateOf, unexpectedFault } from './defin
 import type { Rivals } from './due-list.ts';
 import { handleInvalid, tellFault } from './handle-invalid.ts';
 import { type Handled, type Handling, LOST_CLAIMS, NOTHING } from './handled.ts';
+import type { LookingTick } from './looks.ts';
 import { rhythmSeconds } from './rhythm.ts';
 import type { Runner } from './runner.ts';
 
@@ -22,7 +24,7 @@ import type { Runner } from './runner.ts';
 export async function handleState(
   runner: Runner,
   key: DueKey,
-  tick: TickTime,
+  tick: LookingTick,
   rivals: Rivals,
 ): Promise<Handled> {
   let unexpected: { readonly task: string; readonly error: unknown } | undefined;
@@ -53,7 +55,7 @@ export async function handleState(
   return NOTHING;
 }
 
-async function handleCandidate(runner: Runner, candidate: Candidate, tick: TickTime): Promise<Handling> {
+async function handleCandidate(runner: Runner, candidate: Candidate, tick: LookingTick): Promise<Handling> {
   const { record, state } = candidate;
   if (state.scopeKey === UNASSIGNED) {
     return handleUnassigned(runner, candidate);
@@ -73,7 +75,7 @@ async function handleCandidate(runner: Runner, candidate: Candidate, tick: TickT
     return handleInvalid(runner, candidate, definition, tick);
   }
   const { task, timetable } = definition;
-  const decision = decide({
+  const decision = await decideHere(runner, task, {
     ...tick,
     definition,
     state,
@@ -82,6 +84,16 @@ async function handleCandidate(runner: Runner, candidate: Candidate, tick: TickT
     rhythmSeconds: task.catchUp === 'skip' ? await rhythmSeconds(runner) : undefined,
   });
   return act(runner, { task, timetable, state, tick }, decision);
+}
+
+/** The world is looked at only for what would start otherwise; looking may take a while, in which time goes on. */
+async function decideHere(runner: Runner, task: Task, input: DueInput & LookingTick): Promise<Decision> {
+  const decision = decide(input);
+  if ((decision.kind !== 'run' && decision.kind !== 'retry') || !asksTheWorld(task)) {
+    return decision;
+  }
+  const lookup = await input.looks.at(resourcesAsked(task));
+  return decide({ ...input, conditions: conditionsOf(task, withoutWhy(lookup)), now: runner.clock() });
 }
 
 /**

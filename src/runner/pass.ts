@@ -1,9 +1,9 @@
 import type { Instant } from '../core/instants.ts';
-import type { TickTime } from '../core/slots.ts';
 import type { DueKey } from '../store/tick-statements.ts';
 import { type DueList, dueListOf, type Rivals } from './due-list.ts';
 import { handleState } from './handle-state.ts';
 import type { Handled } from './handled.ts';
+import type { LookingTick } from './looks.ts';
 import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
 
 export type PassOptions = {
@@ -29,7 +29,7 @@ export type PassResult = {
 export async function runPass(
   runner: Runner,
   keys: readonly DueKey[],
-  tick: TickTime,
+  tick: LookingTick,
   options: PassOptions,
 ): Promise<PassResult> {
   const pass: Pass = { runs: [], notRun: [], ended: false, cutShort: false };
@@ -62,7 +62,7 @@ async function handleInPass(
   runner: Runner,
   pass: Pass,
   { key, rivals }: { readonly key: DueKey; readonly rivals: Rivals },
-  tick: TickTime,
+  tick: LookingTick,
 ): Promise<Handled> {
   try {
     return await handleState(runner, key, tick, rivals);

@@ -22,8 +22,10 @@ import { skip } from './skip.ts';
 /** Who postpones: a runner that runs nothing. */
 export type Postponer = Pick<Runner, 'driver' | 'clock' | 'registry'> & {
   readonly node: { readonly name: string };
-  /** The name of the system user who asked for it. */
+  /** Who asked for it: the name of a system user, or a task. */
   readonly actor: string;
+  /** The token of a run that goes on although its task is postponed: the one that asked for it. */
+  readonly spared?: string;
   readonly onEvent: (event: LifeHappened) => void;
   /** The zone of a node by its last tick. */
   readonly timezoneOf: (scopeKey: string) => string;
@@ -124,14 +126,14 @@ async function skipDue(
 
 /** Runs by hand go on: they belong to no period. */
 async function cancelLiveRuns(
-  { driver }: Postponer,
+  { driver, spared }: Postponer,
   { id }: TaskRecord,
   scopeKey: string,
 ): Promise<readonly Run[]> {
   const asked: Run[] = [];
   for (const run of await listAliveRuns(driver, id)) {
     const isOfState = run.scopeKey === scopeKey && run.trigger === 'schedule';
-    if (isOfState && (await requestCancel(driver, run.token, 'postponed'))) {
+    if (isOfState && run.token !== spared && (await requestCancel(driver, run.token, 'postponed'))) {
       asked.push(run);
     }
   }

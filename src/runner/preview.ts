@@ -1,6 +1,8 @@
 import { stateAfter } from '../core/advance.ts';
-import { type Decision, decide } from '../core/due.ts';
+import { conditionsOf, type ResourceLookup } from '../core/conditions.ts';
+import { type Decision, type DueInput, decide } from '../core/due.ts';
 import { faultText } from '../core/errors.ts';
+import { asksTheWorld } from '../core/gate.ts';
 import { floorToMinute, type Instant } from '../core/instants.ts';
 import { once } from '../core/once.ts';
 import { earliestOf, nextSlotOf, type TickTime } from '../core/slots.ts';
@@ -16,7 +18,8 @@ import {
 } from '../store/tick-statements.ts';
 import { tickNumbers } from '../store/ticks.ts';
 import { type Definition, definitionOf, isStateOf } from './definition.ts';
-import { holdText, skipText, waitText } from './reasons.ts';
+import { holdText, offlineText, skipText, waitText } from './reasons.ts';
+import { recordedLookup } from './recorded-states.ts';
 import { retryAhead } from './retry-ahead.ts';
 import { rhythmSeconds } from './rhythm.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
@@ -36,7 +39,9 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
   const last = await tickNumbers(runner.driver, runner.node.name);
   const hold = await findHold(runner.driver, runner.node.name, at);
   const ticks = { own: last.own + 1, all: last.all + 1 };
-  const tick = { tickAt, ticks, now: at, registry, ...(hold === undefined ? {} : { hold: holdText(hold) }) };
+  const lookup = once(() => recordedLookup(runner));
+  const held = hold === undefined ? {} : { hold: holdText(hold) };
+  const tick = { tickAt, ticks, now: at, registry, lookup, ...held };
   for (const key of await listDueKeys(runner.driver, runner.node.name, tickAt, tick.ticks)) {
     const candidate = await loadCandidate(runner.driver, key);
     const state = candidate === undefined ? undefined : await stateHere(runner, candidate);
@@ -73,6 +78,8 @@ async function stateHere(runner: Runner, { record, state }: Candidate): Promise<
 type PreviewedTick = TickTime & {
   readonly now: Instant;
   readonly registry: Runner['registry'];
+  /** What is recorded of the resources of the node: a dry run looks at none. */
+  readonly lookup: () => Promise<ResourceLookup>;
 };
 
 type Previewed = {
@@ -99,8 +106,12 @@ async function preview(runner: Runner, candidate: Candidate, tick: PreviewedTick
     return NOTHING;
   }
   const isRhythmAsked = definition.task.catchUp === 'skip';
+  const conditions = asksTheWorld(definition.task)
+    ? conditionsOf(definition.task, await tick.lookup())
+    : undefined;
   return previewState(definition, candidate, {
     ...tick,
+    conditions,
     rhythmSeconds: isRhythmAsked ? await rhythmSeconds(runner) : undefined,
   });
 }
@@ -109,7 +120,7 @@ async function preview(runner: Runner, candidate: Candidate, tick: PreviewedTick
 function previewState(
   definition: Definition & { readonly kind: 'valid' },
   { state: found, liveRuns }: Candidate,
-  tick: PreviewedTick & { readonly rhythmSeconds: number | undefined },
+  tick: PreviewedTick & Pick<DueInput, 'rhythmSeconds' | 'conditions'>,
 ): Previewed {
   const { task, timetable } = definition;
   const runs: RunReport[] = [];
@@ -121,7 +132,7 @@ function previewState(
     const decision = decide({ ...tick, definition, state, liveRuns });
     retryAt = retryAhead(decision, state);
     runs.push(...wouldRun(definition, state, decision));
-    again = 'again' in decision && decision.again;
+    again = decision.kind === 'online' || ('again' in decision && decision.again);
     state = stateAfter(decision, { task, timetable, state }, tick);
     notRun.push(...wouldNotRun(definition, decision, nextSlotOf(timetable, state)));
   }
@@ -192,11 +203,17 @@ function whyNotRun(decision: Decision, task: Task): string | undefined {
     case 'still-running':
     case 'handled-in-future':
     case 'held':
+    case 'blocked':
+    case 'offline-disabled':
       return waitText(decision, task);
     case 'terminated':
       return `terminated: ${decision.reason ?? 'without a reason'}`;
     case 'give-up':
       return `would be terminated: ${decision.reason}`;
+    case 'go-offline':
+      return `would rest, ${offlineText(decision.resource)}`;
+    case 'online':
+      return 'would count from now: it does not rest any more';
     default:
       return undefined;
   }

@@ -16,7 +16,12 @@ export function supersededText(state: TaskState, attempt: number | undefined): s
 }
 
 /** Why slots are skipped, for the ledger. */
-export function skipText({ reason, deadlineSeconds }: Decision & { kind: 'skip' }): string {
+export function skipText({
+  reason,
+  deadlineSeconds,
+  resource,
+  attempt,
+}: Decision & { kind: 'skip' }): string {
   switch (reason) {
     case 'overlap':
       return 'overlap: the run before was still alive';
@@ -28,12 +33,33 @@ export function skipText({ reason, deadlineSeconds }: Decision & { kind: 'skip' 
       return 'window closed: its time range had ended before it could start';
     case 'postponed':
       return 'postponed: the period counts anew';
+    case 'offline':
+      return `${attempt === undefined ? '' : `attempt ${attempt} is left out, `}${offlineText(resource ?? '')}`;
   }
+}
+
+/** That a task is offline, and why. */
+export function offlineText(resource: string): string {
+  return `offline: its resource ${resource} is down`;
+}
+
+/** What a slot that is taken had waited for, for the ledger; null for one that was not blocked. */
+export function blockageText({ blockedReason }: Pick<TaskState, 'blockedReason'>): string | null {
+  return blockedReason === null ? null : `was blocked: ${blockedReason}`;
 }
 
 type Waiting = Extract<
   Decision,
-  { kind: 'waiting' | 'excluded' | 'still-running' | 'handled-in-future' | 'held' }
+  {
+    kind:
+      | 'waiting'
+      | 'excluded'
+      | 'still-running'
+      | 'handled-in-future'
+      | 'held'
+      | 'blocked'
+      | 'offline-disabled';
+  }
 >;
 
 /** Why a node starts nothing new. */
@@ -59,6 +85,10 @@ export function waitText(decision: Waiting, task: Task): string {
       return decision.slots === undefined ? 'still running' : 'still running; the slot stays due';
     case 'held':
       return `${decision.reason}; what is due stays due`;
+    case 'blocked':
+      return `blocked: ${decision.reason}; the slot stays due`;
+    case 'offline-disabled':
+      return `rests since ${toShortText(decision.since)}: its resource ${task.offlineResource ?? ''} is down`;
     case 'handled-in-future':
       return `handled in the future: its slots are handled until ${toShortText(decision.until)}; "periodic-cron reset" counts from now`;
   }

@@ -1,9 +1,12 @@
 import { SECOND_MS } from '../core/instants.ts';
+import type { JsonObject } from '../core/json.ts';
+import type { Task } from '../core/task.ts';
 import type { Progress, RunHost } from '../execute/execution.ts';
 import { incrementCounter } from '../store/counters.ts';
 import { holdsRun } from '../store/lease.ts';
 import { noteProgress } from '../store/live-runs.ts';
 import { recordStat } from '../store/stats.ts';
+import { hasLiveRun, lookUpTask } from '../store/task-lookup.ts';
 import type { Runner } from './runner.ts';
 
 /** What others see of a run's progress may be this old: each look of theirs reads what was written last. */
@@ -14,22 +17,44 @@ export type OpenRunHost = RunHost & {
   readonly dispose: () => Promise<void>;
 };
 
+/** The run that asks, with the options that it was given, and as much of a runner as its wishes take. */
+export type AskingTask = { readonly token: string; readonly task: Task; readonly options: JsonObject };
+export type RunHosting = Pick<Runner, 'driver' | 'node' | 'clock' | 'onEvent' | 'registry'>;
+
+/** Whoever wants more tasks than this in one run is caught in a loop. */
+const MOST_SCHEDULED = 1_000;
+
 /** The runner's side of what a run asks and tells. */
 export function openRunHost(
-  runner: Pick<Runner, 'driver' | 'node' | 'clock' | 'onEvent'>,
-  { token, task, isLeased }: { readonly token: string; readonly task: string; readonly isLeased: boolean },
+  runner: RunHosting,
+  { isLeased, ...asking }: AskingTask & { readonly isLeased: boolean },
 ): OpenRunHost {
+  const { token, task } = asking;
   const { driver, node, clock } = runner;
+  let scheduled = 0;
   const written = writeSparsely((progress) => noteProgress(driver, token, progress));
   return {
     // Nobody else takes the place of a run without a lease, however long the database is away.
     stillMine: () => holdsRun(driver, token).catch(() => !isLeased),
     progress: (progress) => {
-      runner.onEvent({ kind: 'progress', task, progress });
+      runner.onEvent({ kind: 'progress', task: task.name, progress });
       written.take(progress);
     },
     incrementCounter: (name, by) => incrementCounter(driver, { name, node: node.name, by }),
     recordStat: (key, value, at) => recordStat(driver, { key, value, at: at ?? clock() }),
+    schedule: async (wish) => {
+      scheduled += 1;
+      if (scheduled > MOST_SCHEDULED) {
+        throw new Error(`schedule: expected at most ${MOST_SCHEDULED} in one run, got more`);
+      }
+      const { scheduleOneShot } = await import('./schedule-one-shot.ts');
+      await scheduleOneShot(runner, asking, wish);
+    },
+    postpone: async (name) => {
+      const { postponeFromRun } = await import('./postpone-from-run.ts');
+      await postponeFromRun(runner, asking, name);
+    },
+    isRunning: async (name) => hasLiveRun(driver, (await lookUpTask(driver, name)).id),
     dispose: written.dispose,
   };
 }

@@ -137,7 +137,7 @@ async function perform(
   const registry = await runner.registry();
   const leased = isLeased(runner, state);
   const watch = watchRun(runner, { token, startedAt, isLeased: leased });
-  const host = openRunHost(runner, { token, task: task.name, isLeased: leased });
+  const host = openRunHost(runner, { token, task, options, isLeased: leased });
   try {
     return await execute({
       module: await registry.resolve(task.module),
@@ -225,7 +225,7 @@ function partsOf(outcome: Outcome): OutcomeParts {
   }
 }
 
-type Recorded = Pick<RunReport, 'retryAt' | 'nextSlotAt' | 'terminated' | 'spooled'>;
+type Recorded = Pick<RunReport, 'retryAt' | 'nextSlotAt' | 'terminated' | 'removed' | 'spooled'>;
 
 /** Writes the end to the database, else to the spool, else says aloud what is lost. */
 async function record(
@@ -254,9 +254,11 @@ async function record(
 
 /** What a recorded end leaves to come; nothing is known where it was kept as a late one. */
 export function comingOf(result: FinishResult | LateResult): Omit<Recorded, 'spooled'> {
-  return result.kind === 'recorded'
-    ? { retryAt: result.retryAt, nextSlotAt: result.nextSlot, terminated: result.terminated }
-    : { retryAt: null, nextSlotAt: null, terminated: null };
+  if (result.kind !== 'recorded') {
+    return { retryAt: null, nextSlotAt: null, terminated: null };
+  }
+  const { retryAt, nextSlot, terminated, removed } = result;
+  return { retryAt, nextSlotAt: nextSlot, terminated, ...(removed === true ? { removed } : {}) };
 }
 
 function spoolEnd(

@@ -9,7 +9,7 @@ import type { RunnerIdentity } from '../store/claim.ts';
 import type { Driver } from '../store/driver.ts';
 import type { NodeFacts } from '../store/ticks.ts';
 import type { Clock } from './clock.ts';
-import type { LifeHappened } from './events.ts';
+import type { LifeHappened, ResourceChange } from './events.ts';
 import type { Spool } from './spool.ts';
 
 export type Children = {
@@ -59,6 +59,8 @@ export type RunnerEvent =
   | { readonly kind: 'progress'; readonly task: string; readonly progress: Progress }
   | { readonly kind: 'ended'; readonly run: RunReport }
   | { readonly kind: 'not-run'; readonly notRun: NotRun }
+  /** A resource is in another state than before, on this node. */
+  | { readonly kind: 'resource'; readonly change: ResourceChange }
   /** Something an operator has to know, whatever the verbosity. */
   | { readonly kind: 'warning'; readonly message: string };
 
@@ -83,6 +85,8 @@ export type RunReport = {
   readonly nextSlotAt: Instant | null;
   /** Why the state was terminated with this run, if it was. */
   readonly terminated: string | null;
+  /** The task was removed with this run, as it asked for. */
+  readonly removed?: true;
   /** The result could not be written to the database; the next tick records it. */
   readonly spooled: boolean;
   readonly output: string;

@@ -2,11 +2,11 @@ import type { SlotRange } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
 import type { Timetable } from '../core/timetable.ts';
-import { failurePolicyOf, type StatePatch, skipDue } from '../core/transitions.ts';
+import { failurePolicyOf, type StatePatch, skipDue, type Taking } from '../core/transitions.ts';
 import { greatestAttempt } from '../store/attempts.ts';
 import { failpoint } from '../store/failpoint.ts';
 import { skipSlots } from '../store/skip-slots.ts';
-import { type LifeHappened, tellLife } from './events.ts';
+import { type LifeEventKind, type LifeHappened, tellLife } from './events.ts';
 import type { Runner } from './runner.ts';
 import { newToken } from './token.ts';
 
@@ -35,6 +35,12 @@ export type Skipping = {
   readonly message: string;
   /** The definition is valid, so a fault that comes later is a new one. */
   readonly mended: boolean;
+  /** The number of the attempt that is left out, of a slot that was taken already. */
+  readonly attempt?: number | undefined;
+  /** What skipping changes in the state, where that is not the same as ever. */
+  readonly patchOf?: (taking: Taking) => StatePatch;
+  /** How it is told, where it is more than that slots were skipped. */
+  readonly event?: LifeEventKind;
 };
 
 /**
@@ -44,12 +50,13 @@ export type Skipping = {
 export async function skip(
   runner: Skipper,
   { record, task, timetable, state }: SkipSubject,
-  { slots, reason, message, mended }: Skipping,
+  skipping: Skipping,
 ): Promise<StatePatch | undefined> {
-  const attempt = await nextAttempt(runner, state, slots.slot);
+  const { slots, reason, message, mended, event = 'skipped' } = skipping;
+  const attempt = skipping.attempt ?? (await nextAttempt(runner, state, slots.slot));
   const at = runner.clock();
-  const failurePolicy = failurePolicyOf(task, timetable);
-  const patch = skipDue(state, timetable, { slots, attempt, at, failurePolicy });
+  const taking = { slots, attempt, at, failurePolicy: failurePolicyOf(task, timetable) };
+  const patch = skipping.patchOf?.(taking) ?? skipDue(state, timetable, taking);
   const skipped = await skipSlots(runner.driver, {
     state,
     patch: { ...patch, ...(mended ? { fault: null } : {}) },
@@ -62,10 +69,13 @@ export async function skip(
   const nextSlotAt = patch.nextSlot ?? null;
   const subject = { task: task.name, scope: state.scopeKey, node: runner.node.name, nextSlotAt };
   const life = { ...subject, slotAt: slots.slot, slotCount: slots.count, reason };
-  tellLife(runner, { event: 'skipped', ...life });
+  tellLife(runner, { event, ...life });
   if (patch.terminatedReason !== undefined && patch.terminatedReason !== null) {
     const terminated = { ...subject, slotAt: slots.slot, reason: patch.terminatedReason };
     tellLife(runner, { event: 'terminated', ...terminated });
+    if (task.removeWhenDone) {
+      tellLife(runner, { event: 'removed', ...terminated });
+    }
   }
   return patch;
 }

@@ -4,6 +4,7 @@ import type { TickTime } from '../core/slots.ts';
 import { failpoint } from '../store/failpoint.ts';
 import { findHold } from '../store/hold.ts';
 import { listLeftovers } from '../store/leftovers.ts';
+import { listOfflineKeys } from '../store/offline-states.ts';
 import {
   type DueKey,
   listDueKeys,
@@ -13,6 +14,7 @@ import {
 } from '../store/tick-statements.ts';
 import { beginTick, endTick, type TickStart } from '../store/ticks.ts';
 import { CLOCK_TOLERANCE_MS, processAgeMs, tickMinute } from './clock.ts';
+import type { Looks } from './looks.ts';
 import type { PassOptions, PassResult } from './pass.ts';
 import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
 
@@ -164,19 +166,24 @@ function leftByOthers({ driver, identity }: Runner): Promise<readonly string[]> 
 }
 
 async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Promise<PassResult> {
+  const woken = tick.hold === undefined ? await wake(runner, tick) : undefined;
   const keys = await listDueKeys(runner.driver, runner.node.name, tick.tickAt, tick.ticks);
   if (keys.length === 0) {
     return { runs: [], notRun: [], cutShort: false };
   }
   const { runPass } = await import('./pass.ts');
+  const { openLooks } = await import('./looks.ts');
+  const looks = woken ?? openLooks(runner);
+  // A marked state need not be due: it looks for itself if it is.
+  looks.expect(keys.filter(({ isMarked }) => !isMarked));
   if (tick.hold === undefined) {
-    return runPass(runner, keys, tick, options);
+    return runPass(runner, keys, { ...tick, looks }, options);
   }
   // Nothing starts, so there is nothing to decide but what was changed.
   const pass = await runPass(
     runner,
     keys.filter(({ isMarked }) => isMarked),
-    tick,
+    { ...tick, looks },
     options,
   );
   const { heldKey } = await import('./reasons.ts');
@@ -185,6 +192,19 @@ async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Pro
     runner.onEvent({ kind: 'not-run', notRun });
   }
   return { ...pass, notRun: [...pass.notRun, ...held] };
+}
+
+/** Wakes what rested because it was offline, before anything is due of it; undefined when nothing rested. */
+async function wake(runner: Runner, tick: TickTime): Promise<Looks | undefined> {
+  const resting = await listOfflineKeys(runner.driver, runner.node.name);
+  if (resting.length === 0) {
+    return undefined;
+  }
+  const { openLooks } = await import('./looks.ts');
+  const { wakeStates } = await import('./wake.ts');
+  const looks = openLooks(runner);
+  await wakeStates(runner, resting, { tick, looks });
+  return looks;
 }
 
 /** What stays due, because it runs still or the tick ended before it, is due now. */

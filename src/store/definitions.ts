@@ -1,11 +1,12 @@
 import type { Knex } from 'knex';
 import type { DatabaseLocation } from '../config/config.ts';
 import { DefinitionError, type Fault } from '../core/errors.ts';
-import { nameOf, type TaskDefinition } from '../core/task.ts';
+import { nameOf, type TaskDefinition, type TaskRecord } from '../core/task.ts';
 import type { Row } from './driver.ts';
 import { withKnex, writeWithKnex } from './knex.ts';
 import { definitionRow } from './rows.ts';
 import { isDuplicateKey } from './server-errors.ts';
+import { NAME_KEY } from './task-lookup.ts';
 import { readTask, readTasks, type StoredTask } from './task-rows.ts';
 
 export type { StoredTask } from './task-rows.ts';
@@ -45,14 +46,23 @@ export function addTask(
   actor: string,
 ): Promise<StoredTask> {
   return writeWithKnex(database, async (knex) => {
-    await refuseTakenName(knex, definition.name);
-    const auditMark = await lastAuditId(knex);
-    await refusingTakenName(definition.name, knex('periodic_task').insert(definitionRow(definition)));
-    const { id } = await knex('periodic_task').where({ name: definition.name }).first('id');
-    await writeParts(knex, Number(id), definition);
-    await signAudit(knex, { taskId: Number(id), after: auditMark, actor });
+    await insertTask(knex, definition, actor);
     return readTask(knex, definition.name);
   });
+}
+
+/**
+ * Writes a new task within a transaction.
+ *
+ * @throws DefinitionError when the name is taken
+ */
+export async function insertTask(knex: Knex, definition: TaskDefinition, actor: string): Promise<void> {
+  await refuseTakenName(knex, definition.name);
+  const auditMark = await lastAuditId(knex);
+  await refusingTakenName(definition.name, knex('periodic_task').insert(definitionRow(definition)));
+  const { id } = await knex('periodic_task').where({ name: definition.name }).first('id');
+  await writeParts(knex, Number(id), definition);
+  await signAudit(knex, { taskId: Number(id), after: auditMark, actor });
 }
 
 /**
@@ -94,6 +104,22 @@ async function writeChange(
   ) {
     return undefined;
   }
+  await updateTask(knex, record, fields, actor);
+  return readTask(knex, fields.name ?? name);
+}
+
+/**
+ * Writes fields of a task within a transaction.
+ *
+ * @throws DefinitionError when a new name is taken
+ */
+export async function updateTask(
+  knex: Knex,
+  record: TaskRecord,
+  fields: Partial<TaskDefinition>,
+  actor: string,
+): Promise<void> {
+  const name = nameOf(record);
   if (fields.name !== undefined && fields.name !== name) {
     await refuseTakenName(knex, fields.name);
   }
@@ -105,7 +131,6 @@ async function writeChange(
   }
   await writeParts(knex, record.id, fields);
   await signAudit(knex, { taskId: record.id, after: auditMark, actor });
-  return readTask(knex, fields.name ?? name);
 }
 
 /**
@@ -179,8 +204,6 @@ async function refusingTakenName(name: string, write: PromiseLike<unknown>): Pro
     throw isDuplicateKey(error, NAME_KEY) ? nameTaken(name) : error;
   }
 }
-
-const NAME_KEY = 'periodic_task_name_unique';
 
 function nameTaken(name: string): DefinitionError {
   return new DefinitionError(`task ${JSON.stringify(name)}`, [NAME_TAKEN]);

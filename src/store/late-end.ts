@@ -7,6 +7,7 @@ import type { Driver, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { findEnd } from './finish.ts';
 import { moveState } from './move-state.ts';
+import { removeIfDone } from './remove-done.ts';
 import type { Run } from './rows.ts';
 import {
   type Coming,
@@ -62,6 +63,7 @@ export function recordLateEnd(
       await markEnd(statements, token, { ...undone, status: end.status });
       failpoint('replay.marked');
       const { retryAt, nextSlot, terminated } = undone;
+      await removeIfDone(statements, run.taskId, { terminatedAt: terminated === null ? null : end.endedAt });
       return { kind: 'recorded', run: { ...run, status: end.status }, retryAt, nextSlot, terminated };
     }
     return keepLate(statements, token, end);

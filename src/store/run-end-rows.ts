@@ -6,6 +6,7 @@ import type { RunStatus, TaskState } from '../core/state.ts';
 import type { Row, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { moveState } from './move-state.ts';
+import { removeIfDone } from './remove-done.ts';
 import { numberOrNull, RUN_COLUMNS, type Run, runOf, stateOf } from './rows.ts';
 
 /** How a run ended, in a form that JSON keeps: the spool stores it when the database cannot. */
@@ -32,6 +33,8 @@ export type Coming = {
   readonly nextSlot: Instant | null;
   /** Why the state was terminated with this run, if it was. */
   readonly terminated: string | null;
+  /** The task was removed with that, as it asked for. */
+  readonly removed?: true;
 };
 
 export const NOTHING_COMES: Coming = { retryAt: null, nextSlot: null, terminated: null };
@@ -142,7 +145,9 @@ export async function moveOn(
       const coming = comingAfter(read.state, after);
       await markEnd(statements, run.token, { ...coming, status: end.status, endEpoch: read.state.epoch + 1 });
       failpoint('finish.marked');
-      return coming;
+      return (await removeIfDone(statements, run.taskId, after.patch))
+        ? { ...coming, removed: true }
+        : coming;
     }
   }
 }

@@ -6,6 +6,10 @@ import type { Driver, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
 import { giveUpPending, moveState } from './move-state.ts';
+import { removeIfDone } from './remove-done.ts';
+
+/** The reason of slots that are skipped because their task is offline. */
+const OFFLINE = 'offline';
 
 /** Due slots that are taken without being run, and why: what their row in the ledger says. */
 export type SkippedSlots = RowIdentity & {
@@ -38,6 +42,7 @@ export function skipSlots(
       await insertRun(statements, { ...skippedRow(skipped), epoch: state.epoch + 1 });
     }
     failpoint('skip.recorded');
+    await removeIfDone(statements, state.taskId, patch);
     return true;
   });
 }
@@ -53,7 +58,9 @@ async function extendSkipped(
   { lastRunToken, handledSlot, countedFrom }: TaskState,
   skipped: SkippedSlots,
 ): Promise<boolean> {
-  if (handledSlot === null || handledSlot < countedFrom) {
+  // What is skipped while the task is offline counts from that tick, and leaves nothing out.
+  const countsFromSkip = skipped.reason === OFFLINE;
+  if (handledSlot === null || (handledSlot < countedFrom && !countsFromSkip)) {
     return false;
   }
   const { token, slots, attempt, reason, message, node, at } = skipped;
@@ -61,10 +68,12 @@ async function extendSkipped(
   const changed = await statements.run(
     `UPDATE periodic_run SET token = ?, slot = ?, slot_count = slot_count + ?, attempt = ?, ended_at = ?
      WHERE token = ? AND status = 'skipped' AND slot = ? AND reason = ? AND node = ?
+       AND (slot >= ? OR ended_at >= ?)
        AND (coalesce(message, '') = ? OR substr(message, 1, ?) = ?)`,
     [
       ...[token, toText(slots.slot), slots.count, attempt, toText(at)],
       ...[lastRunToken, toText(handledSlot), reason, node],
+      ...[toText(countedFrom), toText(countedFrom)],
       ...[message ?? '', [...beginning].length, beginning],
     ],
   );

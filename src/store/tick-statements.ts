@@ -6,7 +6,17 @@ import { isOnDueList } from '../core/tick-time.ts';
 import { nowText } from './dialect.ts';
 import type { Driver } from './driver.ts';
 import { leaseOver } from './lease.ts';
-import { instantOf, numberOf, RUN_COLUMNS, type Run, runOf, stateOf, taskRecordOf, waitOf } from './rows.ts';
+import {
+  instantOf,
+  numberOf,
+  RUN_COLUMNS,
+  type Run,
+  runOf,
+  stateOf,
+  taskRecordOf,
+  textOf,
+  waitOf,
+} from './rows.ts';
 
 /** A state that a tick has to look at: due, or marked because its definition changed. */
 export type DueKey = { readonly taskId: number; readonly scopeKey: string; readonly ordering: number };
@@ -16,6 +26,9 @@ export type ListedKey = DueKey & {
   readonly taskName: string;
   /** The state is to be decided anew, whether something of it is due or not. */
   readonly isMarked: boolean;
+  /** What the task asks of the world, as its row has it. */
+  readonly requires: string;
+  readonly offlineResource: string | null;
 };
 
 /** The key of the state that stands for a task of scope `each` that has no nodes yet. */
@@ -36,7 +49,8 @@ export async function listDueKeys(
   // Ranges with two ends, and UNION ALL made distinct outside: with less, SQLite goes through all states once it has
   // statistics by which most wait for nothing.
   const rows = await driver.all(
-    `SELECT DISTINCT due.task_id, due.scope_key, due.earliest_start, t.ordering, t.name FROM (
+    `SELECT DISTINCT due.task_id, due.scope_key, due.earliest_start, t.ordering, t.name,
+       t.requires, t.offline_resource FROM (
        SELECT task_id, scope_key, earliest_start FROM periodic_task_state
        WHERE scope_key IN (?, ?, ?) AND earliest_start BETWEEN '' AND ?
        UNION ALL
@@ -62,6 +76,8 @@ export async function listDueKeys(
     ordering: numberOf(row['ordering']),
     taskName: String(row['name']),
     isMarked: waitOf(row).earliestStart === 'decide-anew',
+    requires: String(row['requires'] ?? ''),
+    offlineResource: textOf(row['offline_resource']),
   }));
 }
 

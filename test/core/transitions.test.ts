@@ -56,6 +56,7 @@ describe('claiming slots', () => {
       retryAt: null,
       nextSlot: at('12:25'),
       earliestStart: at('12:25'),
+      blockedReason: null,
       // The slot whose attempt was pending has failed for good.
       failures: 1,
       firstFailureAt: at('12:22'),
@@ -192,6 +193,7 @@ describe('taking a retry', () => {
       retryAt: null,
       nextSlot: at('12:10'),
       earliestStart: at('12:10'),
+      blockedReason: null,
     });
   });
 
@@ -227,7 +229,7 @@ describe('settling', () => {
       nextSlot: null,
       earliestStart: null,
     });
-    expect(RESTING).toEqual({ nextSlot: null, earliestStart: null, dueTick: null });
+    expect(RESTING).toEqual({ nextSlot: null, earliestStart: null, dueTick: null, blockedReason: null });
   });
 
   test('a schedule of ticks waits for its tick', () => {
@@ -244,6 +246,7 @@ test('giving up counts the failure, doubles the period and terminates', () => {
     nextSlot: null,
     earliestStart: null,
     dueTick: null,
+    blockedReason: null,
     retryAt: null,
     failures: 1,
     firstFailureAt: at('12:06'),
@@ -338,6 +341,7 @@ describe('the end of a run', () => {
         nextSlot: null,
         earliestStart: null,
         dueTick: null,
+        blockedReason: null,
         retryAt: null,
         failures: 0,
         firstFailureAt: null,

@@ -28,6 +28,9 @@ function recordingHost() {
     incrementCounter: (name, by) => Promise.resolve(told.push(['counter', name, by])).then(() => undefined),
     recordStat: (key, value, at) =>
       Promise.resolve(told.push(['stat', key, value, at])).then(() => undefined),
+    schedule: (wish) => Promise.resolve(told.push(wish)).then(() => undefined),
+    postpone: (task) => Promise.resolve(told.push(task)).then(() => undefined),
+    isRunning: (task) => Promise.resolve(told.push(task) > 0),
   });
   return { told, host };
 }
@@ -49,6 +52,36 @@ test('counters, statistics and progress of a module reach its runner', async () 
     ['counter', 'seen', -3],
     ['stat', 'load', 0.5, 1000],
     ['stat', 'load', 2, undefined],
+  ]);
+});
+
+test('what a module wants of other tasks reaches its runner', async () => {
+  const told: unknown[] = [];
+  const host = hostWith({
+    schedule: (wish) => Promise.resolve(told.push(wish)).then(() => undefined),
+    postpone: (task) => Promise.resolve(told.push(['postpone', task])).then(() => undefined),
+    isRunning: (task) =>
+      task === 'full' ? Promise.resolve(true) : Promise.reject(new Error('there is no task')),
+  });
+  const run = `async (_, ctx) => [
+    await ctx.schedule({ name: ' later ', after: 0, options: { a: { b: 1 } } }),
+    await ctx.schedule({ name: 'then', module: 'sql', at: new Date(5000), replace: true }),
+    (await ctx.postpone(' smart ')) ?? null,
+    await ctx.isRunning('full'),
+    await ctx.isRunning('other').catch((error) => error.message),
+    await ctx.schedule({ name: 'x' }).catch((error) => error.name),
+    await ctx.schedule({ name: 'x', after: 1, options: { f() {} } }).catch((error) => error.name),
+    await ctx.postpone('').catch((error) => error.name),
+  ]`;
+  const { outcome } = await execute(requestFor(run, { host }));
+  expect(outcome).toEqual({
+    kind: 'succeeded',
+    result: ['later', 'then', null, true, 'there is no task', 'TypeError', 'TypeError', 'TypeError'],
+  });
+  expect(told).toEqual([
+    { name: 'later', options: { a: { b: 1 } }, when: { kind: 'ticks', after: 0 }, replace: false },
+    { name: 'then', module: 'sql', when: { kind: 'at', at: 5_000 }, replace: true },
+    ['postpone', 'smart'],
   ]);
 });
 
@@ -88,6 +121,12 @@ test('what a module writes to the channel by itself is checked by the runner', a
       { ...question, number: 905, asks: 'record-stat', key: 'a', value: 1, at: 1e300 },
       { ...question, number: 906, asks: 'record-stat', key: 'a', value: 1, at: 'now' },
       { ...question, number: 907, asks: 'drop-table' },
+      { ...question, number: 909, asks: 'schedule' },
+      { ...question, number: 910, asks: 'schedule', wish: { name: 'a', when: { kind: 'ticks', after: -1 } } },
+      { ...question, number: 911, asks: 'schedule', wish: { name: 'a', when: { at: 1e300 }, owner: 'me' } },
+      { ...question, number: 912, asks: 'schedule', wish: { name: 'a', when: { after: 1 }, nodes: ['b'] } },
+      { ...question, number: 913, asks: 'postpone', task: 7 },
+      { ...question, number: 914, asks: 'is-running', task: '' },
       { ...question, number: 'x', asks: 'still-mine' },
       { ...question, number: 908, runId: 'of somebody else', asks: 'increment-counter', name: 'a', by: 1 },
       { kind: 'progress', runId, done: 5, total: 1 },

@@ -34,6 +34,12 @@ test('the heartbeat example counts its runs in a file that is replaced as a whol
   }
 });
 
+test('the memory example keeps the least that it saw, and looks again when there is little', async () => {
+  const first = await runExample('memory_watch', 'memory-watch.js', {}, 101);
+  expect(first.outcome).toMatchObject({ kind: 'succeeded', result: { freePercent: expect.any(Number) } });
+  expect(first.state).toBeLessThanOrEqual(100);
+});
+
 test('the disk space example tells the free space', async () => {
   const { outcome, output } = await runExample('disk_space', 'disk-space.ts', { path: '/', min_free_mib: 0 });
   expect(outcome).toEqual({

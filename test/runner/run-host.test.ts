@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type OpenRunHost, openRunHost } from '../../src/runner/run-host.ts';
 import type { RunnerEvent } from '../../src/runner/runner.ts';
-import { at } from '../support/builders.ts';
+import { at, taskWith } from '../support/builders.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
 import { claimSlot } from '../support/virtual-runs.ts';
@@ -29,10 +29,11 @@ async function openHost(isLeased = false) {
     tzVersion: '',
   };
   const clock = () => at('12:06');
+  const registry = () => Promise.reject(new Error('nothing here asks for modules'));
   const host = (over = driver): OpenRunHost =>
     openRunHost(
-      { driver: over, node, clock, onEvent: (event) => events.push(event) },
-      { token, task: 'backup', isLeased },
+      { driver: over, node, clock, registry, onEvent: (event) => events.push(event) },
+      { token, task: taskWith(), options: {}, isLeased },
     );
   const written = () => database.sql.prepare('SELECT progress_done AS done FROM periodic_run').get();
   return { database, driver, events, host, written };

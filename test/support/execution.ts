@@ -36,6 +36,9 @@ export function hostWith(changes: Partial<RunHost> = {}): RunHost {
     progress: () => undefined,
     incrementCounter: () => Promise.resolve(),
     recordStat: () => Promise.resolve(),
+    schedule: () => Promise.resolve(),
+    postpone: () => Promise.resolve(),
+    isRunning: () => Promise.resolve(false),
     ...changes,
   };
 }

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { stop } from '../../src/modules/module.ts';
+import { stop, type TaskContext } from '../../src/modules/module.ts';
 import type { ShippedModules } from '../../src/modules/shipped/shipped-modules.ts';
 import { defineShippedModule } from '../../src/modules/shipped-module.ts';
 import type { VirtualClock } from './virtual-database.ts';
@@ -10,7 +10,7 @@ export type Script = {
   /** The tasks that were started, in that order, each with its slot. */
   readonly started: string[];
   /** Called inside a run of module `call`. */
-  call: (task: string) => void | Promise<void>;
+  call: (task: string, context: TaskContext) => void | Promise<void>;
 };
 
 /** Modules that run in the runner and do what their name says. */
@@ -43,8 +43,8 @@ export function scriptedModules(script: Script): ShippedModules {
       (_options, { signal }) =>
         new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined))),
     ),
-    define('call', async (_options, { task }) => {
-      await script.call(task.name);
+    define('call', async (_options, context) => {
+      await script.call(context.task.name, context);
       return undefined;
     }),
     define('fail_at_first', (options, { attempt }) => {

@@ -3,7 +3,7 @@ import type { TaskDefinition } from '../../core/task.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { addTask } from '../../store/definitions.ts';
 import { actorName } from '../actor.ts';
-import { checkFields, faultsOfName, withNamedZone } from '../check-fields.ts';
+import { checkFields, faultsOfName, faultsOfResources, withNamedZone } from '../check-fields.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { addDefinitionFlags, type GivenFlags, KIND_FLAGS } from '../definition-flags.ts';
@@ -52,6 +52,7 @@ function add(context: Context, name: string, given: GivenFlags): Promise<number>
         ...options.faults,
         ...faultsOfPast(fields, reading),
         ...(await faultsOfName(session, fields.name)),
+        ...(await faultsOfResources(session, fields)),
       ],
       registry,
     );

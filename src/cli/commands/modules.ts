@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { didYouMean } from '../../config/near-miss.ts';
 import { NotFoundError, UsageError } from '../../core/errors.ts';
 import type { OptionField } from '../../modules/options.ts';
+import { spacingText } from '../../modules/periodic-task.ts';
 import type { ModuleEntry, ModuleListing } from '../../modules/registry.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import type { ActionOf } from '../command-list.ts';
@@ -20,6 +21,13 @@ export function define(command: Command, actionOf: ActionOf): void {
     .description('Print the options of a module.')
     .argument('<id>', 'id of the module')
     .action(actionOf(showModule));
+  command
+    .command('sync')
+    .description(
+      'Make rows of the tasks that the module files of this node declare with periodicTask: new ones are added, changed ones updated, and those that no file declares any more disabled. Nothing is written unless all of it is valid.',
+    )
+    .option('--plan', 'say what would be done, and do nothing')
+    .action(actionOf(sync));
 }
 
 async function listModules(
@@ -30,7 +38,7 @@ async function listModules(
   const [word] = args;
   if (word !== undefined) {
     throw new UsageError(
-      `modules: expected "show" or nothing, got ${JSON.stringify(word)}${didYouMean(word, ['show'])}`,
+      `modules: expected "show", "sync" or nothing, got ${JSON.stringify(word)}${didYouMean(word, ['show', 'sync'])}`,
     );
   }
   const { modules, faults } = await listing(context);
@@ -44,6 +52,11 @@ async function listModules(
     output.note(`no module from ${file}: ${message}`);
   }
   return EXIT.ok;
+}
+
+async function sync(context: Context, flags: { readonly plan?: boolean }): Promise<number> {
+  const { syncModules } = await import('../modules/sync-modules.ts');
+  return syncModules(context, flags);
 }
 
 async function showModule(context: Context, id: string): Promise<number> {
@@ -103,6 +116,7 @@ function printModule(output: Output, entry: ModuleEntry): void {
     ['description', entry.description],
     ['runs in', placeText(entry.place)],
     ['file', entry.file ?? 'shipped with periodic-cron'],
+    ...(entry.periodic === undefined ? [] : [['declared', spacingText(entry.periodic)] as const]),
     ...(entry.fault === undefined ? [] : [['unusable', entry.fault] as const]),
     ...(entry.options.length === 0 ? [['options', 'none'] as const] : []),
   ]);
@@ -130,13 +144,14 @@ function defaultText(field: OptionField): string {
   return field.default === undefined || field.secret ? '-' : JSON.stringify(field.default);
 }
 
-function moduleJson({ id, place, file, description, options, fault }: ModuleEntry) {
+function moduleJson({ id, place, file, description, options, periodic, fault }: ModuleEntry) {
   return {
     id,
     place,
     file: file ?? null,
     description,
     fault: fault ?? null,
+    ...(periodic === undefined ? {} : { periodic }),
     options: options.map((field) => (field.secret ? { ...field, default: undefined } : field)),
   };
 }

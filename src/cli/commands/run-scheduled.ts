@@ -112,6 +112,7 @@ function tell(event: RunnerEvent, { cron }: RunScheduledFlags, output: Output): 
       tellNotRun(event.notRun, cron, output);
       return;
     case 'life':
+    case 'resource':
     case 'started':
     case 'output':
       return;

@@ -7,7 +7,7 @@ import type { Registry } from '../../modules/registry.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { changeTask } from '../../store/definitions.ts';
 import { actorName } from '../actor.ts';
-import { checkFields, faultsOfName, withNamedZone } from '../check-fields.ts';
+import { checkFields, faultsOfName, faultsOfResources, withNamedZone } from '../check-fields.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { addDefinitionFlags, type GivenFlags } from '../definition-flags.ts';
@@ -129,6 +129,7 @@ async function definitionAfter(
       ...options.faults,
       ...faultsOfPast(fields, { given, env: context.io.env, now: session.clock() }),
       ...(renamed ? await faultsOfName(session, read.fields.name) : []),
+      ...(await faultsOfResources(session, fields, before)),
     ],
     registry,
   );

@@ -69,9 +69,18 @@ function definitionFields({ record }: TaskView): readonly Field[] {
     ['options', optionLines(fields.options)],
     ['schedule', scheduleText(record)],
     ...PLAIN_FIELDS.map((field) => [field, fieldText(field, fields[field])] as const),
+    ...(typeof fields.owner === 'string' ? [['made by', ownerText(fields)] as const] : []),
     ['created', instantText(record.createdAt)],
     ['changed', instantText(record.updatedAt)],
   ];
+}
+
+function ownerText({ owner, gone, removeWhenDone }: TaskView['record']['fields']): string {
+  return [
+    String(owner),
+    ...(removeWhenDone === true ? ['removed when it is done'] : []),
+    ...(gone === true ? ['gone: its file does not declare it any more'] : []),
+  ].join(', ');
 }
 
 function optionLines(options: unknown): string {
@@ -133,6 +142,10 @@ function standing({ marks, state, backedOff }: StateView): string {
         return `terminated: ${reason}`;
       case 'done':
         return reason;
+      case 'blocked':
+        return `blocked: ${state.blockedReason ?? 'for an unknown reason'}`;
+      case 'offline':
+        return `offline since ${instantText(state.offlineDisabledAt ?? 0)}`;
       case 'backed off':
         return backedOff === null ? mark : backedOffText(backedOff);
       default:

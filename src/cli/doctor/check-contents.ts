@@ -3,12 +3,14 @@ import { openRegistry } from '../../runner/open-runner.ts';
 import { listTasks } from '../../store/definitions.ts';
 import { recentTicks } from '../../store/health.ts';
 import { listNodes } from '../../store/nodes.ts';
+import { listResources } from '../../store/resources.ts';
 import { listAliveRuns } from '../../store/task-runs.ts';
 import type { Context } from '../context.ts';
 import { runnerOf, type Session } from '../session.ts';
 import { viewTasks } from '../task-view.ts';
 import { checkSchema } from './check-database.ts';
 import { checkDefinitions, checkMissingStates, checkModules, checkStates } from './check-definitions.ts';
+import { checkResources } from './check-resources.ts';
 import { checkRuns, checkSpool } from './check-runs.ts';
 import { checkTicks, EXAMINED_TICKS } from './check-ticks.ts';
 import type { Finding } from './finding.ts';
@@ -38,6 +40,7 @@ export async function checkContents(
     checkSchema(store),
     ...checkModules(await registry.list()),
     ...checkDefinitions(views, nodes),
+    ...checkResources(views, await listResources(store.driver)),
     ...checkMissingStates(tasks, new Set(ticked)),
     ...checkStates(views),
     ...checkRuns(liveRuns, runner.identity, clock()),

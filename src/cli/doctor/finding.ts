@@ -10,6 +10,7 @@ const CHECKS = [
   'modules',
   'definitions',
   'states',
+  'resources',
   'runs',
   'spool',
   'crontab',

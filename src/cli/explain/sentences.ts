@@ -39,6 +39,10 @@ function verdictSentences(verdict: Verdict, facts: StateFacts): readonly string[
         `It was terminated at ${instantText(verdict.since)}: ${verdict.reason ?? 'without a reason'}.`,
         ...(facts.isNow ? [terminationAdvice(facts)] : []),
       ];
+    case 'offline':
+      return [
+        `It rests since ${instantText(verdict.since)}: its resource ${JSON.stringify(verdict.resource)} was down then, and its policy offline is "disable".`,
+      ];
     case 'handled-ahead':
       return aheadSentences(verdict);
     case 'no-slot':
@@ -100,6 +104,8 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
       return [
         `${slot} was due: the tick at ${instantText(verdict.tick.tickAt)} on node ${JSON.stringify(verdict.tick.node)} had not come to it. It was busy with the tasks before it, or was killed.`,
       ];
+    case 'blocked':
+      return [`${slot} stays due: it is blocked, ${verdict.reason}.`];
     case 'unexplained':
       return [
         `${slot} was due, and the ledger does not say why no tick took it: a tick leaves what is due when it is told to end, and with --limit or --fail-fast.`,
@@ -227,6 +233,7 @@ function dueNow(kind: Verdict['kind'], { decision, slot }: StateFacts): readonly
     case 'no-tick':
     case 'node-full':
     case 'tick-not-ended':
+    case 'blocked':
     case 'unexplained':
       return [
         decision?.kind === 'skip' && decision.slots.slot === slot

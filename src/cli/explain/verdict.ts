@@ -15,6 +15,8 @@ export type Verdict =
   | { readonly kind: 'invalid'; readonly faults: readonly Fault[]; readonly since: Instant | undefined }
   | { readonly kind: 'inactive'; readonly change: AuditEntry | undefined }
   | { readonly kind: 'terminated'; readonly since: Instant; readonly reason: string | null }
+  /** It rests because it is offline; known of the present rest only. */
+  | { readonly kind: 'offline'; readonly since: Instant; readonly resource: string }
   /** A clock that was wrong took the slots up to `until`; a reset may have repaired it since. */
   | { readonly kind: 'handled-ahead'; readonly until: Instant; readonly reset: AuditEntry | undefined }
   | { readonly kind: 'no-slot' }
@@ -33,6 +35,8 @@ export type Verdict =
   | { readonly kind: 'retry-first'; readonly slot: Instant; readonly retryAt: Instant }
   | { readonly kind: 'node-full'; readonly slot: Instant; readonly tick: TickRow }
   | { readonly kind: 'tick-not-ended'; readonly slot: Instant; readonly tick: TickRow }
+  /** What it requires does not hold; known of the present only. */
+  | { readonly kind: 'blocked'; readonly slot: Instant; readonly reason: string }
   | { readonly kind: 'unexplained'; readonly slot: Instant };
 
 /**
@@ -79,7 +83,13 @@ export function judgeDefinition(facts: StateFacts): Verdict | undefined {
   if (!isActive) {
     return { kind: 'inactive', change: facts.deactivation };
   }
-  return judgeTermination(facts);
+  return judgeTermination(facts) ?? judgeOffline(facts);
+}
+
+function judgeOffline({ at, state, definition }: StateFacts): Verdict | undefined {
+  const since = state?.offlineDisabledAt ?? null;
+  const resource = definition.kind === 'valid' ? (definition.task.offlineResource ?? '') : '';
+  return since === null || since > at ? undefined : { kind: 'offline', since, resource };
 }
 
 function judgeTermination({ at, state, resets }: StateFacts): Verdict | undefined {
@@ -138,12 +148,22 @@ function judgeTick(facts: StateFacts): Verdict {
   if (retryAt !== undefined) {
     return { kind: 'retry-first', slot, retryAt };
   }
+  const blocked = judgeBlocked(facts, slot);
+  if (blocked !== undefined) {
+    return blocked;
+  }
   if (runningAtTick.length >= maxRunning) {
     return { kind: 'node-full', slot, tick: lastTick };
   }
   return lastTick.endedAt === null || lastTick.endedAt > at
     ? { kind: 'tick-not-ended', slot, tick: lastTick }
     : { kind: 'unexplained', slot };
+}
+
+/** The state says why it is blocked now, not why it was. */
+function judgeBlocked({ isNow, state }: StateFacts, slot: Instant): Verdict | undefined {
+  const reason = state?.blockedReason ?? null;
+  return isNow && reason !== null ? { kind: 'blocked', slot, reason } : undefined;
 }
 
 /** The slot came, and might not start yet whatever ticked. */

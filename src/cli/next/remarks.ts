@@ -1,3 +1,5 @@
+import { resourcesAsked } from '../../core/conditions.ts';
+import { asksTheWorld } from '../../core/gate.ts';
 import type { Instant } from '../../core/instants.ts';
 import { atClockNote } from '../../core/schedule/at.ts';
 import { isReboot } from '../../core/schedule/cron-fields.ts';
@@ -23,7 +25,14 @@ export type Asking = {
 
 /** Why a schedule never starts, or what else there is to know of the instants at which it does. */
 export function remarksOf(asking: Asking): readonly string[] {
-  return [...whyNever(asking), ...periodRemarks(asking), ...instantRemarks(asking)];
+  return [...whyNever(asking), ...periodRemarks(asking), ...instantRemarks(asking), ...worldRemarks(asking)];
+}
+
+/** A condition of a coming instant nobody can know. */
+function worldRemarks({ task }: Asking): readonly string[] {
+  return asksTheWorld(task)
+    ? [`as if its conditions hold: ${resourcesAsked(task).join(', ')} as it needs them`]
+    : [];
 }
 
 function whyNever({ task: { scheduleKind, schedule, confirmation } }: Asking): readonly string[] {

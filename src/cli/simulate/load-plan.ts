@@ -1,5 +1,6 @@
 import { localTimezone } from '../../config/local-zone.ts';
 import { faultText, NotFoundError } from '../../core/errors.ts';
+import { asksTheWorld } from '../../core/gate.ts';
 import { floorToMinute, type Instant, SECOND_MS } from '../../core/instants.ts';
 import { afterSuccess, endPolicyOf } from '../../core/run-end.ts';
 import { newState, type TaskState } from '../../core/state.ts';
@@ -175,10 +176,12 @@ async function takePart(world: World, stored: StoredTask): Promise<Part> {
   return {
     states: states.map((known) => (running.includes(known) ? endedNow(world, known) : known)),
     leftOut: done.map(({ state }) => ({ task: name, reason: terminatedText(state) })),
-    remarks:
-      running.length === 0
+    remarks: [
+      ...(running.length === 0
         ? []
-        : [`task ${JSON.stringify(name)} runs now: it is taken to have ended well by the first tick`],
+        : [`task ${JSON.stringify(name)} runs now: it is taken to have ended well by the first tick`]),
+      ...(asksTheWorld(task) ? [`task ${JSON.stringify(name)} is played as if its conditions hold`] : []),
+    ],
   };
 }
 

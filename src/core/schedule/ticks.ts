@@ -9,7 +9,7 @@ export type TickCount = {
 };
 
 /** More ticks than this are a typing error: a million ticks a minute apart are two years. */
-const MAX_TICKS = 1_000_000;
+export const MAX_TICKS = 1_000_000;
 
 const TEXT = /^(\d+)(?:\s+(repeat))?$/i;
 

@@ -70,7 +70,7 @@ describe('modules', () => {
     expect(await openWorld().call('modules', 'shw', 'command')).toEqual({
       exitCode: 2,
       out: '',
-      err: 'periodic-cron: modules: expected "show" or nothing, got "shw" (did you mean show?)\n',
+      err: 'periodic-cron: modules: expected "show", "sync" or nothing, got "shw" (did you mean show?)\n',
     });
   });
 });

@@ -3,8 +3,7 @@ import { afterRun, NO_FOLLOW_UP } from '../../../src/core/run-end.ts';
 import { parseEvery } from '../../../src/core/schedule/every.ts';
 import type { Task } from '../../../src/core/task.ts';
 import { checkDefinition } from '../../../src/core/task-schema.ts';
-import { failurePolicyOf, skipDue } from '../../../src/core/transitions.ts';
-import { stateWith, taskWith, timetableWith } from '../../support/builders.ts';
+import { stateWith, taskWith } from '../../support/builders.ts';
 import {
   type ApiCase,
   type Ending,
@@ -39,7 +38,16 @@ function definitionOf(setup: Setup): Partial<Task> {
     timeoutSeconds: setup.timeout * 60,
     backoff: backsOff ? 'every_run' : 'none',
     maxPeriodSeconds: backsOff ? setup.max_backoff * 60 : null,
+    ...offlinePolicyOf(setup.flags),
   };
+}
+
+/** The flags of SSSD are the policies of a resource. */
+function offlinePolicyOf(flags: readonly string[]): Partial<Task> {
+  const offline = (['skip', 'disable', 'execute'] as const).find((policy) =>
+    flags.includes(`OFFLINE_${policy.toUpperCase()}`),
+  );
+  return offline === undefined ? {} : { offline, offlineResource: 'back_end' };
 }
 
 function worldFor(one: ApiCase, plan: Omit<WorldPlan, 'task'> = {}): World {
@@ -73,8 +81,6 @@ function goesOnAfter(one: ApiCase, ending: Ending): void {
 function startsAndNext(world: World) {
   return { starts: world.starts(), next: world.next() };
 }
-
-const NO_RESOURCES = 'who is offline is said by resources, which decide nothing in the core';
 
 /** The cases of SSSD: SCHEDULE_FROM_LAST is the anchor `start`, SCHEDULE_FROM_NOW `finish`. */
 export const SSSD: Readonly<Record<string, Taken>> = {
@@ -170,33 +176,42 @@ export const SSSD: Readonly<Record<string, Taken>> = {
     },
   },
   offline_skip: {
-    why: `${NO_RESOURCES}; a slot that is skipped counts from the minute of the skip, as in the case`,
     check(one) {
-      const task = definitionOf(setupOf<Setup>(one));
-      const state = worldFor(one).state();
-      const slots = { first: instantAt(0), slot: instantAt(0), count: 1 };
-      const failurePolicy = failurePolicyOf(taskWith(task), timetableWith(task));
-      const patch = skipDue(state, timetableWith(task), { slots, at: instantAt(3), failurePolicy });
-      expect(patch).toMatchObject({ nextSlot: instantAt(4), earliestStart: instantAt(4) });
-      expect(patch).not.toHaveProperty('terminatedAt');
+      const world = worldFor(one);
+      const before = world.next() ?? Number.NaN;
+      world.setOffline(true);
+      const { kind } = world.tick(before);
+      const { period } = setupOf<Setup>(one);
+      expect(world.next()).toBeGreaterThanOrEqual(before + period);
+      expect({
+        executed: world.starts().length > 0,
+        next_execution: '>= previous next + 1',
+        enabled: kind === 'skip',
+        timer: world.state().earliestStart !== null,
+      }).toEqual(expectedOf(one));
     },
   },
   offline_disable: {
-    why: `${NO_RESOURCES}; what is disabled is not executed and waits for nothing, as in the case`,
+    why: 'there are no callbacks: each tick looks whether the resource is up again; the rest holds as in the case',
     check(one) {
       const world = worldFor(one);
-      world.switchOff();
+      expect(world.state().earliestStart).not.toBeNull();
+      world.setOffline(true);
       world.tickFrom(0, 3);
       expect(expectedOf(one)).toMatchObject({
         executed: world.starts().length > 0,
+        enabled: world.state().offlineDisabledAt === null,
         timer: world.state().earliestStart,
       });
+      world.setOffline(false);
+      world.tickFrom(4, 6);
+      expect(world.starts()).toEqual([4, 5, 6]);
     },
   },
   offline_execute: {
-    why: `${NO_RESOURCES}; a task without one is executed, as in the case`,
     check(one) {
       const world = worldFor(one);
+      world.setOffline(true);
       world.tick(0);
       const timer = world.state().earliestStart !== null;
       expect({
@@ -366,19 +381,26 @@ export const SSSD: Readonly<Record<string, Taken>> = {
     },
   },
   no_periodic_skip_offline_loses_run: {
-    why: `${NO_RESOURCES}; a task whose only slot was skipped is terminated and says so, and does not stay enabled without ever running`,
+    why: 'a task whose only slot was skipped is terminated and says so, and does not stay enabled without ever running',
     check(one) {
-      const world = onceAt(3, { startDeadlineSeconds: 60 });
-      world.tickFrom(100, 105);
+      const world = onceAt(3, { offline: 'skip', offlineResource: 'back_end' });
+      world.setOffline(true);
+      world.tickFrom(0, 100);
+      world.setOffline(false);
+      world.tickFrom(101, 105);
       expect(expectedOf(one)).toMatchObject({ starts: world.starts(), timer: world.state().earliestStart });
       expect(world.state().terminatedReason).toBe('its only slot was skipped');
     },
   },
   no_periodic_online_transition: {
-    why: `${NO_RESOURCES}; a task that comes once is terminated after that, and only a reset lets it come again`,
+    why: 'a task that comes once is terminated after that, and no return of its resource lets it come again',
     check() {
-      const world = onceAt(3);
-      world.tickFrom(0, 100);
+      const world = onceAt(3, { offline: 'disable', offlineResource: 'back_end' });
+      world.tickFrom(0, 9);
+      world.setOffline(true);
+      world.tick(10);
+      world.setOffline(false);
+      world.tickFrom(11, 100);
       expect(world.starts()).toEqual([3]);
       expect(world.state().terminatedReason).toBe('done: its only slot has run');
     },

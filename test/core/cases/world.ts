@@ -33,6 +33,8 @@ export type World = {
   /** Ticks at every unit from the first time to the last. */
   readonly tickFrom: (first: number, last: number) => void;
   readonly setEnding: (ending: Ending) => void;
+  /** Says whether the resource of the task is down. */
+  readonly setOffline: (offline: boolean) => void;
   readonly switchOff: () => void;
   readonly switchOn: (time: number) => void;
   /** Asks a live run to end, which it does at once, and counts anew. */
@@ -69,6 +71,7 @@ export function worldOf({
   let live: Live | undefined;
   let ended: Ending = ending;
   let ticks = 0;
+  let isOffline = false;
   const starts: number[] = [];
 
   function move(patch: StatePatch): void {
@@ -92,7 +95,15 @@ export function worldOf({
     }
     const moment = { tickAt: now, now, ticks: { own: ticks, all: ticks } };
     const liveRuns = live === undefined ? 0 : 1;
-    const decision = decide({ definition: { kind: 'valid', task, timetable }, state, liveRuns, ...moment });
+    const conditions = { offline: isOffline, unmet: undefined };
+    const look = () =>
+      decide({ definition: { kind: 'valid', task, timetable }, state, liveRuns, conditions, ...moment });
+    let decision = look();
+    if (decision.kind === 'online') {
+      // A tick lets its tasks rest no more before it looks at what is due.
+      move(patchOf(decision, { task, timetable, state }, moment));
+      decision = look();
+    }
     move(patchOf(decision, { task, timetable, state }, moment));
     if (decision.kind === 'run') {
       starts.push(time);
@@ -115,6 +126,9 @@ export function worldOf({
     },
     setEnding(next) {
       ended = next;
+    },
+    setOffline(offline) {
+      isOffline = offline;
     },
     switchOff() {
       task = { ...task, active: false };

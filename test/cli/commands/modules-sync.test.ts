@@ -1,0 +1,243 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test, vi } from 'vitest';
+import { type CommandWorld, openWorld } from './command-world.ts';
+
+// Each of these starts processes of Node, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
+
+type SyncWorld = CommandWorld & {
+  /** Writes a file of modules: what it declares, as source text. */
+  readonly write: (name: string, ...declarations: readonly string[]) => string;
+  readonly remove: (name: string) => void;
+  /** Syncs, and returns the lines that it printed. */
+  readonly sync: (...flags: readonly string[]) => Promise<readonly string[]>;
+  // biome-ignore lint/suspicious/noExplicitAny: rows are compared with literals.
+  readonly rows: () => any[];
+};
+
+function openSyncWorld(config = ''): SyncWorld {
+  const world = openWorld(`node: alpha\nmodules:\n  folders: [modules]\n${config}`);
+  const folder = join(world.folder, 'modules');
+  mkdirSync(folder);
+  const pathOf = (name: string): string => join(folder, name);
+  return {
+    ...world,
+    write: (name, ...declarations) => {
+      const head = "import { periodicTask } from 'periodic-cron';\n";
+      writeFileSync(
+        pathOf(name),
+        head + declarations.map((text, index) => `export const d${index} = ${text};\n`).join(''),
+      );
+      return pathOf(name);
+    },
+    remove: (name) => rmSync(pathOf(name)),
+    sync: async (...flags) => {
+      const { exitCode, out, err } = await world.call('modules', 'sync', ...flags);
+      return exitCode === 0 ? out.trimEnd().split('\n') : [`exit ${exitCode}`, err.trimEnd()];
+    },
+    rows: () =>
+      world.sql(
+        `SELECT name, active, schedule_kind AS kind, schedule, module, owner, gone, run_immediately AS now
+         FROM periodic_task WHERE name <> 'prune_history' ORDER BY id`,
+      ),
+  };
+}
+
+const declare = (name: string, settings = ''): string =>
+  `periodicTask({ ${settings} }, async function ${name}() {})`;
+
+describe('modules sync', () => {
+  test('makes rows of what files declare, and lists them as modules', async () => {
+    const world = openSyncWorld('default_spacing: 10m\n');
+    const file = world.write(
+      'tasks.mjs',
+      declare('cleanup', "spacing: '90s', runImmediately: true"),
+      declare('report', 'spacing: 300'),
+      declare('usual'),
+      declare('named', "name: 'better-name', spacing: 60"),
+    );
+    expect(await world.sync()).toEqual([
+      `+ cleanup: every 1m30s (${file})`,
+      `+ report: every 5m (${file})`,
+      `+ usual: every 10m (${file})`,
+      `+ better-name: every 1m (${file})`,
+      'done: 4 added, 0 changed, 0 gone, 0 unchanged',
+    ]);
+    const shared = { active: 1, kind: 'every', owner: `modules:${file}`, gone: 0 };
+    expect(world.rows()).toEqual([
+      { ...shared, name: 'cleanup', module: 'cleanup', schedule: '1m30s', now: 1 },
+      { ...shared, name: 'report', module: 'report', schedule: '5m', now: 0 },
+      { ...shared, name: 'usual', module: 'usual', schedule: '10m', now: 0 },
+      { ...shared, name: 'better-name', module: 'better-name', schedule: '1m', now: 0 },
+    ]);
+    expect(
+      world.sql(
+        "SELECT node FROM periodic_task_node n JOIN periodic_task t ON t.id = n.task_id WHERE t.name = 'report'",
+      ),
+    ).toEqual([{ node: 'alpha' }]);
+    expect(await world.sync()).toEqual(['nothing to do: 4 as their files say']);
+    expect((await world.call('modules', 'show', 'report')).out).toContain('declared     every 5m\n');
+  });
+
+  test('does not schedule what is negative or not enabled, and says why', async () => {
+    const world = openSyncWorld();
+    world.write(
+      'tasks.mjs',
+      declare('negative', 'spacing: -60, runImmediately: true'),
+      declare('off', 'spacing: 60, enabled: false'),
+    );
+    expect((await world.sync()).slice(2)).toEqual([
+      '  negative: not scheduled: its spacing is negative',
+      '  off: not scheduled: its code says enabled: false',
+      'done: 2 added, 0 changed, 0 gone, 0 unchanged',
+    ]);
+    expect(world.rows()).toMatchObject([
+      { name: 'negative', active: 1, schedule: '-1m', now: 0 },
+      { name: 'off', active: 1, schedule: '-1m', now: 0 },
+    ]);
+    const { notScheduled, changes, applied } = JSON.parse(
+      (await world.call('modules', 'sync', '--json')).out,
+    );
+    expect({ notScheduled, changes, applied }).toEqual({
+      notScheduled: [
+        { task: 'negative', reason: 'its spacing is negative' },
+        { task: 'off', reason: 'its code says enabled: false' },
+      ],
+      changes: [],
+      applied: true,
+    });
+  });
+
+  test('changes what the code changed, and leaves what an operator set', async () => {
+    const world = openSyncWorld();
+    world.write('tasks.mjs', declare('report', 'spacing: 300'), declare('other', 'spacing: 60'));
+    await world.sync();
+    await world.call('disable', 'other');
+    await world.call('set', 'report', '--timeout', '30s', '--tag', 'mine');
+    world.write(
+      'tasks.mjs',
+      declare('report', 'spacing: 600'),
+      declare('other', 'spacing: 60, enabled: false'),
+    );
+    expect(await world.sync('--plan')).toEqual([
+      '~ report: every 5m -> every 10m',
+      '~ other: every 1m -> every -1m',
+      '  other: not scheduled: its code says enabled: false',
+      'would be: 0 added, 2 changed, 0 gone, 0 unchanged',
+    ]);
+    expect(world.rows()).toMatchObject([{ schedule: '5m' }, { schedule: '1m', active: 0 }]);
+    await world.sync();
+    expect(world.rows()).toMatchObject([
+      { schedule: '10m', active: 1 },
+      { schedule: '-1m', active: 0 },
+    ]);
+    world.write('tasks.mjs', declare('report', 'spacing: 600'), declare('other', 'spacing: 60'));
+    await world.sync();
+    expect(world.rows()).toMatchObject([{ active: 1 }, { schedule: '1m', active: 0 }]);
+    expect(world.sql("SELECT timeout_s FROM periodic_task WHERE name = 'report'")).toEqual([
+      { timeout_s: 30 },
+    ]);
+  });
+
+  test('disables and marks what is gone, and takes that back', async () => {
+    const world = openSyncWorld();
+    world.write('tasks.mjs', declare('report', 'spacing: 300'), declare('other', 'spacing: 60'));
+    await world.sync();
+    world.write('tasks.mjs', declare('report', 'spacing: 300'));
+    expect(await world.sync()).toEqual([
+      '- other: disabled: no file declares it any more',
+      'done: 0 added, 0 changed, 1 gone, 1 unchanged',
+    ]);
+    expect(world.rows()).toMatchObject([
+      { gone: 0, active: 1 },
+      { gone: 1, active: 0 },
+    ]);
+    expect((await world.call('show', 'other')).out).toMatch(
+      /made by +modules:\S+, gone: its file does not declare it any more\n/,
+    );
+    expect(await world.sync()).toEqual(['nothing to do: 1 as its file says']);
+    world.write('tasks.mjs', declare('report', 'spacing: 300'), declare('other', 'spacing: 120'));
+    expect(await world.sync()).toEqual([
+      '~ other: enabled: its file declares it again, every 1m -> every 2m',
+      'done: 0 added, 1 changed, 0 gone, 1 unchanged',
+    ]);
+    expect(world.rows()).toMatchObject([{ gone: 0 }, { gone: 0, active: 1, schedule: '2m' }]);
+    expect(world.sql("SELECT DISTINCT actor FROM periodic_audit WHERE task_name = 'other'")).toEqual([
+      { actor: expect.not.stringMatching(/^outside$/) },
+    ]);
+  });
+
+  test('follows code that moved to another file', async () => {
+    const world = openSyncWorld();
+    const from = world.write('one.mjs', declare('report', 'spacing: 300'));
+    await world.sync();
+    const to = join(world.folder, 'modules', 'two.mjs');
+    renameSync(from, to);
+    expect((await world.sync())[0]).toBe(`~ report: file ${from} -> ${to}`);
+    expect(world.rows()).toMatchObject([{ owner: `modules:${to}`, active: 1 }]);
+  });
+
+  test('of files on several nodes adds each node, and takes only its own away', async () => {
+    const world = openSyncWorld();
+    world.write('tasks.mjs', declare('report', 'spacing: 300'));
+    const nodes = () =>
+      world
+        .sql(
+          'SELECT node FROM periodic_task_node n JOIN periodic_task t ON t.id = n.task_id WHERE owner IS NOT NULL ORDER BY node',
+        )
+        .map(({ node }) => node);
+    const asBeta = () =>
+      world.callAs({ env: { HOME: world.folder, TZ: 'UTC', PERIODIC_CRON_NODE: 'beta' } }, 'modules', 'sync');
+    await world.sync();
+    expect((await asBeta()).out).toContain('~ report: node beta added\n');
+    expect(nodes()).toEqual(['alpha', 'beta']);
+    world.remove('tasks.mjs');
+    expect((await asBeta()).out).toContain('- report: node beta removed: no file declares it here\n');
+    expect(nodes()).toEqual(['alpha']);
+    expect(world.rows()).toMatchObject([{ active: 1, gone: 0 }]);
+    // What belongs to other nodes alone is none of this one's business.
+    expect((await asBeta()).out).toBe('nothing to do: 0 as their files say\n');
+  });
+
+  test('names every fault at once, and writes nothing', async () => {
+    const world = openSyncWorld();
+    world.write('fine.mjs', declare('fine', 'spacing: 60'));
+    world.write('one.mjs', declare('twice', 'spacing: 60'));
+    world.write('two.mjs', declare('twice', 'spacing: 90'));
+    world.write('wrong.mjs', 'periodicTask({ spacing: 60 }, async () => {})');
+    world.write('own.mjs', declare('backup', 'spacing: 60'), declare('child', 'spacing: 60'));
+    await world.call('add', 'backup', '--module', 'command', '-o', 'argv=["true"]', '--every', '1h');
+    await world.call('add', 'child', '--module', 'command', '-o', 'argv=["true"]', '--ticks', '9');
+    world.sql("UPDATE periodic_task SET owner = 'task:parent' WHERE name = 'child'");
+    const [exit, message] = await world.sync();
+    expect(exit).toBe('exit 2');
+    expect(message).toContain('periodicTask: expected a name, or a function that has one, got neither');
+    expect(message).toMatch(/twice: expected one module "twice", got 2: \S+one\.mjs, \S+two\.mjs/);
+    expect(message).toContain(
+      'backup: expected a new name or a task of its file, got that of a task that belongs to an operator',
+    );
+    expect(message).toContain(
+      'child: expected a new name or a task of its file, got that of a task that belongs to task:parent',
+    );
+    expect(world.rows().map(({ name }) => name)).toEqual(['backup', 'child']);
+  });
+
+  test('never takes a file that does not load for one that declares nothing', async () => {
+    const world = openSyncWorld();
+    world.write('tasks.mjs', declare('report', 'spacing: 300'));
+    await world.sync();
+    world.write('tasks.mjs', '{');
+    expect((await world.sync())[0]).toBe('exit 2');
+    expect(world.rows()).toMatchObject([{ active: 1, gone: 0 }]);
+  });
+
+  test('with --plan writes nothing, and needs a database to compare with', async () => {
+    const world = openSyncWorld();
+    world.write('tasks.mjs', declare('report', 'spacing: 300'));
+    expect((await world.sync('--plan'))[1]).toContain('there is no database');
+    await world.call('add', 'other', '--module', 'command', '-o', 'argv=["true"]', '--manual');
+    expect((await world.sync('--plan')).at(-1)).toBe('would be: 1 added, 0 changed, 0 gone, 0 unchanged');
+    expect(world.rows().map(({ name }) => name)).toEqual(['other']);
+  });
+});
