@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { messageOf } from '../core/errors.ts';
 
 export type ResolvedReference =
@@ -24,13 +25,31 @@ export async function resolveReference(value: unknown, env: Environment): Promis
       ? { kind: 'fault', message: `expected the variable ${reference.name} in the environment, got none` }
       : { kind: 'secret', text };
   }
+  return readSecret(reference.path);
+}
+
+/** More is no secret of anybody, and would only fill the memory. */
+const MAX_SECRET_BYTES = 1024 * 1024;
+
+async function readSecret(path: string): Promise<ResolvedReference> {
   try {
-    return { kind: 'secret', text: (await readFile(reference.path, 'utf8')).replace(/\r?\n$/, '') };
+    // A pipe or a device would let its reader wait for ever, or never end.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const found = await file.stat();
+      if (!found.isFile() || found.size > MAX_SECRET_BYTES) {
+        const what = found.isFile() ? `one of ${found.size} bytes` : 'something else';
+        return {
+          kind: 'fault',
+          message: `expected a file of at most ${MAX_SECRET_BYTES} bytes at ${path}, got ${what}`,
+        };
+      }
+      return { kind: 'secret', text: (await file.readFile('utf8')).replace(/\r?\n$/, '') };
+    } finally {
+      await file.close();
+    }
   } catch (thrown) {
-    return {
-      kind: 'fault',
-      message: `expected a readable file at ${reference.path}, got ${messageOf(thrown)}`,
-    };
+    return { kind: 'fault', message: `expected a readable file at ${path}, got ${messageOf(thrown)}` };
   }
 }
 

@@ -37,6 +37,7 @@ export function openCommandReport(
   let reported: Reported = {};
   let lineNumber = 0;
   let ignored = 0;
+  const isGivenUp = (): boolean => ignored >= MAX_IGNORED;
   const ignore = (message: string): void => {
     ignored += 1;
     if (ignored <= MAX_TOLD) {
@@ -63,6 +64,9 @@ export function openCommandReport(
   const tellLast = (lines: ReadonlyArray<Buffer | undefined>): void => {
     let newest: Progress | undefined;
     for (const line of lines) {
+      if (isGivenUp()) {
+        break;
+      }
       newest = takeLine(line) ?? newest;
     }
     if (newest !== undefined) {
@@ -70,9 +74,11 @@ export function openCommandReport(
     }
   };
   return {
-    open: () => openReader(tellLast),
+    open: () => openReader(tellLast, isGivenUp),
     close: () => {
-      if (ignored > MAX_TOLD) {
+      if (isGivenUp()) {
+        say(`[reports were not read any more after ${MAX_IGNORED} lines that are none]\n`);
+      } else if (ignored > MAX_TOLD) {
         say(`[${ignored - MAX_TOLD} more report lines ignored]\n`);
       }
       return reported;
@@ -81,6 +87,8 @@ export function openCommandReport(
 }
 
 const MAX_TOLD = 10;
+/** Whoever writes so many does not mean to report, and reading on would only keep the runner from its other work. */
+const MAX_IGNORED = 1_000;
 // A result of the greatest size and what stands around it.
 const MAX_LINE_BYTES = MAX_JSON_BYTES + 1_024;
 const MAX_REASON_LENGTH = 1_000;
@@ -88,7 +96,10 @@ const MAX_REASON_LENGTH = 1_000;
 const NEWLINE = 0x0a;
 
 /** Cuts what comes into lines; one that is too long is handed over as undefined. */
-function openReader(takeLines: (lines: ReadonlyArray<Buffer | undefined>) => void): ReportReader {
+function openReader(
+  takeLines: (lines: ReadonlyArray<Buffer | undefined>) => void,
+  isGivenUp: () => boolean,
+): ReportReader {
   let parts: Buffer[] = [];
   let length = 0;
   const add = (part: Buffer): void => {
@@ -107,6 +118,9 @@ function openReader(takeLines: (lines: ReadonlyArray<Buffer | undefined>) => voi
   };
   return {
     take: (chunk) => {
+      if (isGivenUp()) {
+        return;
+      }
       const lines: Array<Buffer | undefined> = [];
       let from = 0;
       for (let to = chunk.indexOf(NEWLINE); to !== -1; to = chunk.indexOf(NEWLINE, from)) {
