@@ -1,6 +1,5 @@
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { messageOf } from '../core/errors.ts';
+import { readRegularFile } from './regular-file.ts';
 
 export type ResolvedReference =
   | { readonly kind: 'secret'; readonly text: string }
@@ -25,7 +24,7 @@ export async function resolveReference(value: unknown, env: Environment): Promis
       ? { kind: 'fault', message: `expected the variable ${reference.name} in the environment, got none` }
       : { kind: 'secret', text };
   }
-  return readSecret(reference.path);
+  return await readSecret(reference.path);
 }
 
 /** More is no secret of anybody, and would only fill the memory. */
@@ -33,21 +32,13 @@ const MAX_SECRET_BYTES = 1024 * 1024;
 
 async function readSecret(path: string): Promise<ResolvedReference> {
   try {
-    // A pipe or a device would let its reader wait for ever, or never end.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const found = await file.stat();
-      if (!found.isFile() || found.size > MAX_SECRET_BYTES) {
-        const what = found.isFile() ? `one of ${found.size} bytes` : 'something else';
-        return {
+    const read = await readRegularFile(path, MAX_SECRET_BYTES);
+    return read.kind === 'text'
+      ? { kind: 'secret', text: read.text.replace(/\r?\n$/, '') }
+      : {
           kind: 'fault',
-          message: `expected a file of at most ${MAX_SECRET_BYTES} bytes at ${path}, got ${what}`,
+          message: `expected a file of at most ${MAX_SECRET_BYTES} bytes at ${path}, got ${read.found}`,
         };
-      }
-      return { kind: 'secret', text: (await file.readFile('utf8')).replace(/\r?\n$/, '') };
-    } finally {
-      await file.close();
-    }
   } catch (thrown) {
     return { kind: 'fault', message: `expected a readable file at ${path}, got ${messageOf(thrown)}` };
   }

@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import { resolveReference } from '../config/references.ts';
+import { readRegularFile } from '../config/regular-file.ts';
 import { messageOf } from '../core/errors.ts';
 import {
   type CommandVariables,
@@ -89,23 +89,19 @@ function faultsIn(path: string, messages: readonly string[]): GivenVariables {
   return { variables: {}, faults: messages.map((message) => `environment_file ${path}: ${message}`) };
 }
 
-type FileText =
+type EnvironmentText =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'missing' | 'unreadable'; readonly message: string };
 
-async function textOfFile(path: string): Promise<FileText> {
+async function textOfFile(path: string): Promise<EnvironmentText> {
   try {
-    const found = await stat(path);
-    const { size } = found;
-    // A pipe, say, could keep the run waiting for ever.
-    if (!found.isFile() || size > MAX_FILE_BYTES) {
-      const what = found.isFile() ? `one of ${size} bytes` : 'something that is no file';
-      return {
-        kind: 'unreadable',
-        message: `expected a file of at most ${MAX_FILE_BYTES} bytes, got ${what}`,
-      };
-    }
-    return { kind: 'text', text: await readFile(path, 'utf8') };
+    const read = await readRegularFile(path, MAX_FILE_BYTES);
+    return read.kind === 'text'
+      ? read
+      : {
+          kind: 'unreadable',
+          message: `expected a file of at most ${MAX_FILE_BYTES} bytes, got ${read.found}`,
+        };
   } catch (thrown) {
     const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
     const kind = code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'unreadable';

@@ -42,9 +42,9 @@ test('what is no file, or a large one, is refused at once', async () => {
   writeFileSync(large, Buffer.alloc(1024 * 1024 + 1));
   const expected = 'expected a file of at most 1048576 bytes at';
   const refusals: ReadonlyArray<readonly [string, string]> = [
-    [pipe, `${expected} ${pipe}, got something else`],
-    ['/dev/zero', `${expected} /dev/zero, got something else`],
-    [place, `${expected} ${place}, got something else`],
+    [pipe, `${expected} ${pipe}, got something that is no file`],
+    ['/dev/zero', `${expected} /dev/zero, got something that is no file`],
+    [place, `${expected} ${place}, got something that is no file`],
     [large, `${expected} ${large}, got one of 1048577 bytes`],
   ];
   for (const [path, message] of refusals) {
