@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { messageOf } from '../core/errors.ts';
+import { readRegularFile } from './regular-file.ts';
 
 export type ResolvedReference =
   | { readonly kind: 'secret'; readonly text: string }
@@ -24,13 +24,23 @@ export async function resolveReference(value: unknown, env: Environment): Promis
       ? { kind: 'fault', message: `expected the variable ${reference.name} in the environment, got none` }
       : { kind: 'secret', text };
   }
+  return await readSecret(reference.path);
+}
+
+/** More is no secret of anybody, and would only fill the memory. */
+const MAX_SECRET_BYTES = 1024 * 1024;
+
+async function readSecret(path: string): Promise<ResolvedReference> {
   try {
-    return { kind: 'secret', text: (await readFile(reference.path, 'utf8')).replace(/\r?\n$/, '') };
+    const read = await readRegularFile(path, MAX_SECRET_BYTES);
+    return read.kind === 'text'
+      ? { kind: 'secret', text: read.text.replace(/\r?\n$/, '') }
+      : {
+          kind: 'fault',
+          message: `expected a file of at most ${MAX_SECRET_BYTES} bytes at ${path}, got ${read.found}`,
+        };
   } catch (thrown) {
-    return {
-      kind: 'fault',
-      message: `expected a readable file at ${reference.path}, got ${messageOf(thrown)}`,
-    };
+    return { kind: 'fault', message: `expected a readable file at ${path}, got ${messageOf(thrown)}` };
   }
 }
 

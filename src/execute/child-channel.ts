@@ -17,7 +17,7 @@ export function channelOf({ stdio }: { readonly stdio?: readonly unknown[] }): S
 
 /** Resolves when the channel gives nothing any more; others may hold its other end, and say nothing. */
 export async function hearAll(channel: Socket): Promise<void> {
-  for (let heard = -1; channel.isPaused() || (!channel.destroyed && heard !== channel.bytesRead); ) {
+  for (let heard = -1; !channel.destroyed && (channel.isPaused() || heard !== channel.bytesRead); ) {
     heard = channel.bytesRead;
     await setImmediate();
     await setImmediate();

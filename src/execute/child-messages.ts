@@ -48,7 +48,10 @@ export type ChildReply =
 /** The descriptor of a child process over which it talks with the process that started it. */
 export const CHANNEL_DESCRIPTOR = 3;
 
-/** Hands over each line that comes. One that grows beyond what any message may be ends the channel. */
+/**
+ * Hands over each line that comes, until the channel is destroyed. A line that grows beyond what any message may be ends
+ * the channel.
+ */
 export function onLines(channel: Duplex, onLine: (line: string) => void): void {
   const decoder = new StringDecoder('utf8');
   let text = '';
@@ -59,6 +62,9 @@ export function onLines(channel: Duplex, onLine: (line: string) => void): void {
       channel.destroy();
     }
     for (const line of lines) {
+      if (channel.destroyed) {
+        return;
+      }
       onLine(line);
     }
   });

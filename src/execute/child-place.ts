@@ -15,6 +15,8 @@ export type ChildPlace =
 
 type Wanted = {
   readonly limits: ChildLimits;
+  /** Who says that it is to be this user, for messages. */
+  readonly userFrom?: string;
   /** The module's file. */
   readonly file: string;
   /** The first run that the child is to serve. */
@@ -25,17 +27,17 @@ type Wanted = {
  * Says how the child process for a file is to be started: as the user and with the memory that the task names. What the
  * runner may not do, or that user may not read, is a fault, and nothing has been started then.
  */
-export async function findPlace({ limits, file, run }: Wanted): Promise<ChildPlace> {
+export async function findPlace({ limits, file, run, userFrom = 'run_user' }: Wanted): Promise<ChildPlace> {
   const found = limits.user === null ? undefined : await findIdentity({ user: limits.user });
   if (found?.kind === 'fault') {
-    return { kind: 'fault', message: `run_user: ${found.message}` };
+    return { kind: 'fault', message: `${userFrom}: ${found.message}` };
   }
   const identity = found?.identity;
   const base = identity?.user === undefined ? inheritedEnvironment() : environmentOfUser(identity.user);
   const env = environmentOfRun(run, { [RUNNER_VARIABLE]: ownMark() }, base);
   const unreadable = identity === undefined ? undefined : await faultOfReading(identity, file);
   if (unreadable !== undefined) {
-    return { kind: 'fault', message: `run_user: ${unreadable}` };
+    return { kind: 'fault', message: `${userFrom}: ${unreadable}` };
   }
   const { memoryBytes } = limits;
   const wrapped = wrapProgram(

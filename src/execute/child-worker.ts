@@ -4,7 +4,13 @@ import { messageOf } from '../core/errors.ts';
 import { type AskingRun, answerOver } from './child-answers.ts';
 import { channelOf, hearAll } from './child-channel.ts';
 import { leftNothing } from './child-leftovers.ts';
-import { type ChildReply, type ChildRequest, onLines, readReply } from './child-messages.ts';
+import {
+  CHANNEL_DESCRIPTOR,
+  type ChildReply,
+  type ChildRequest,
+  onLines,
+  readReply,
+} from './child-messages.ts';
 import { ChildOutput } from './child-output.ts';
 import { lineOf } from './child-questions.ts';
 import type { RunFacts, RunHost } from './execution.ts';
@@ -53,6 +59,10 @@ type Gone = Exclude<ProcessEnd, { readonly kind: 'interrupted' }>;
 // How long a process that was killed may take to be gone, and a channel to give what is already in it.
 const SETTLE_MS = 2_000;
 
+/** Reading a flood of what is no message would keep the runner from its other runs. */
+const MOST_STRANGE_LINES = 1_000;
+const TOO_MANY_STRANGE_LINES = `expected the module to leave descriptor ${CHANNEL_DESCRIPTOR} alone, got ${MOST_STRANGE_LINES} lines over it that are no message`;
+
 /** A child process of Node that does one job after the other, as the leader of a session and group of its own. */
 export class ChildWorker {
   readonly #child: ChildProcess;
@@ -61,6 +71,7 @@ export class ChildWorker {
   readonly #gone: Promise<Gone>;
   #turn: Turn | undefined;
   #isIdle = false;
+  #strangeLines = 0;
 
   /** @throws Error when the process cannot be started */
   static async start(spec: ChildSpec): Promise<ChildWorker> {
@@ -190,7 +201,11 @@ export class ChildWorker {
 
   #takeReply(reply: ChildReply | undefined): void {
     const turn = this.#turn;
-    if (reply === undefined || turn === undefined) {
+    if (reply === undefined) {
+      this.#noteStrangeLine();
+      return;
+    }
+    if (turn === undefined) {
       return;
     }
     if (reply.kind === 'accepted' || reply.kind === 'idle') {
@@ -205,6 +220,15 @@ export class ChildWorker {
     if (turn.reply === undefined) {
       turn.reply = reply;
       turn.replied();
+    }
+  }
+
+  #noteStrangeLine(): void {
+    this.#strangeLines += 1;
+    if (this.#strangeLines === MOST_STRANGE_LINES) {
+      this.#takeReply({ kind: 'fault', message: TOO_MANY_STRANGE_LINES });
+      // The child ends when its channel does.
+      this.#channel.destroy();
     }
   }
 

@@ -1,12 +1,13 @@
-import { readFile, stat } from 'node:fs/promises';
 import { parseEnv } from 'node:util';
 import { resolveReference } from '../config/references.ts';
+import { readRegularFile } from '../config/regular-file.ts';
 import { messageOf } from '../core/errors.ts';
 import {
   type CommandVariables,
   type EnvironmentFile,
   faultOfVariableName,
 } from '../modules/shipped/command-variables.ts';
+import { inheritedEnvironment } from './environment.ts';
 
 /** The variables that a task gives its command, and what could not be read of them. */
 export type GivenVariables = {
@@ -16,7 +17,7 @@ export type GivenVariables = {
 
 /**
  * Collects what a task gives its command: its files, over them its literal text, over both its secrets. References to
- * variables are read from this process's environment. No fault holds any of the values.
+ * variables are read from what this process hands on, so that what is withheld from tasks is no secret of theirs either. No fault holds any of the values.
  */
 export async function givenVariables({
   env,
@@ -47,6 +48,10 @@ async function readEnvironmentFile({ path, mayBeMissing }: EnvironmentFile): Pro
   if (text.kind !== 'text') {
     return faultsIn(path, [text.message]);
   }
+  const lines = faultsOfLines(text.text);
+  if (lines.length > 0) {
+    return faultsIn(path, lines);
+  }
   const parsed = parseEnv(text.text);
   const variables: Record<string, string> = {};
   const faults: string[] = [];
@@ -61,27 +66,42 @@ async function readEnvironmentFile({ path, mayBeMissing }: EnvironmentFile): Pro
   return { ...faultsIn(path, faults), variables };
 }
 
+const LINE = /^\s*(?:#.*|(?:export\s+)?[A-Za-z_]\w*\s*=\s*(.*))?$/;
+
+/**
+ * Node's reader passes over what it does not understand, or makes one value of several lines. No fault shows a line,
+ * which may hold a secret.
+ */
+function faultsOfLines(text: string): readonly string[] {
+  return text.split(/\r?\n/).flatMap((line, index) => {
+    const match = LINE.exec(line);
+    if (match === null) {
+      return [`line ${index + 1}: expected NAME=value, a comment or nothing, got another line`];
+    }
+    const [quote = ''] = /^["'`]/.exec(match[1] ?? '') ?? [];
+    return quote === '' || match[1]?.includes(quote, 1) === true
+      ? []
+      : [`line ${index + 1}: expected a closing ${quote} in the same line, got none`];
+  });
+}
+
 function faultsIn(path: string, messages: readonly string[]): GivenVariables {
   return { variables: {}, faults: messages.map((message) => `environment_file ${path}: ${message}`) };
 }
 
-type FileText =
+type EnvironmentText =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'missing' | 'unreadable'; readonly message: string };
 
-async function textOfFile(path: string): Promise<FileText> {
+async function textOfFile(path: string): Promise<EnvironmentText> {
   try {
-    const found = await stat(path);
-    const { size } = found;
-    // A pipe, say, could keep the run waiting for ever.
-    if (!found.isFile() || size > MAX_FILE_BYTES) {
-      const what = found.isFile() ? `one of ${size} bytes` : 'another thing';
-      return {
-        kind: 'unreadable',
-        message: `expected a file of at most ${MAX_FILE_BYTES} bytes, got ${what}`,
-      };
-    }
-    return { kind: 'text', text: await readFile(path, 'utf8') };
+    const read = await readRegularFile(path, MAX_FILE_BYTES);
+    return read.kind === 'text'
+      ? read
+      : {
+          kind: 'unreadable',
+          message: `expected a file of at most ${MAX_FILE_BYTES} bytes, got ${read.found}`,
+        };
   } catch (thrown) {
     const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined;
     const kind = code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'unreadable';
@@ -93,7 +113,7 @@ async function resolveSecrets(references: Readonly<Record<string, string>>): Pro
   const variables: Record<string, string> = {};
   const faults: string[] = [];
   for (const [name, reference] of Object.entries(references)) {
-    const resolved = await resolveReference(reference, process.env);
+    const resolved = await resolveReference(reference, inheritedEnvironment());
     if (resolved.kind === 'fault') {
       faults.push(`secrets.${name}: ${resolved.message}`);
     } else if (resolved.text.includes('\0')) {

@@ -47,6 +47,7 @@ export function openCommandReport(
   let lineNumber = 0;
   let ignored = 0;
   let toldInSum = 0;
+  const isGivenUp = (): boolean => ignored >= MAX_IGNORED;
   const tell = (what: string, number: number): void => {
     ignored += 1;
     if (ignored <= MAX_TOLD) {
@@ -77,6 +78,9 @@ export function openCommandReport(
   const tellLast = (lines: ReadonlyArray<Buffer | undefined>): void => {
     let newest: Progress | undefined;
     for (const line of lines) {
+      if (isGivenUp()) {
+        break;
+      }
       newest = takeLine(line) ?? newest;
     }
     if (newest !== undefined) {
@@ -84,11 +88,13 @@ export function openCommandReport(
     }
   };
   return {
-    open: () => openReader(tellLast),
+    open: () => openReader(tellLast, isGivenUp),
     close: () => {
       const untold = ignored - MAX_TOLD - toldInSum;
-      if (untold > 0) {
-        toldInSum += untold;
+      toldInSum += Math.max(0, untold);
+      if (isGivenUp() && untold > 0) {
+        say(`[reports were not read any more after ${MAX_IGNORED} lines that are none]\n`);
+      } else if (untold > 0) {
         say(`[${untold} more report lines ignored]\n`);
       }
       return reported;
@@ -98,6 +104,8 @@ export function openCommandReport(
 }
 
 const MAX_TOLD = 10;
+/** Whoever writes so many does not mean to report, and reading on would only keep the runner from its other work. */
+const MAX_IGNORED = 1_000;
 // A result of the greatest size and what stands around it.
 const MAX_LINE_BYTES = MAX_JSON_BYTES + 1_024;
 const MAX_REASON_LENGTH = 1_000;
@@ -105,7 +113,10 @@ const MAX_REASON_LENGTH = 1_000;
 const NEWLINE = 0x0a;
 
 /** Cuts what comes into lines; one that is too long is handed over as undefined. */
-function openReader(takeLines: (lines: ReadonlyArray<Buffer | undefined>) => void): ReportReader {
+function openReader(
+  takeLines: (lines: ReadonlyArray<Buffer | undefined>) => void,
+  isGivenUp: () => boolean,
+): ReportReader {
   let parts: Buffer[] = [];
   let length = 0;
   const add = (part: Buffer): void => {
@@ -124,6 +135,9 @@ function openReader(takeLines: (lines: ReadonlyArray<Buffer | undefined>) => voi
   };
   return {
     take: (chunk) => {
+      if (isGivenUp()) {
+        return;
+      }
       const lines: Array<Buffer | undefined> = [];
       let from = 0;
       for (let to = chunk.indexOf(NEWLINE); to !== -1; to = chunk.indexOf(NEWLINE, from)) {

@@ -1,4 +1,5 @@
-import { findTool, type Program, type WrappedProgram } from './wrapper-chain.ts';
+import { findTool } from './find-executable.ts';
+import type { Program, WrappedProgram } from './wrapper-chain.ts';
 
 /** Puts `systemd-run` before a program, which then becomes it: the process id stays. */
 export function wrapInScope(program: Program, unit: string): WrappedProgram {
@@ -39,9 +40,13 @@ function ownManager(): readonly string[] {
 }
 
 async function systemctl(...words: readonly string[]): Promise<void> {
+  const found = findTool('systemctl', 'systemd_scope');
+  if (found.kind === 'fault') {
+    return;
+  }
   const { execFile } = await import('node:child_process');
   await new Promise<void>((resolve) => {
-    const child = execFile('systemctl', [...ownManager(), ...words], { timeout: ANSWER_LIMIT_MS }, () =>
+    const child = execFile(found.file, [...ownManager(), ...words], { timeout: ANSWER_LIMIT_MS }, () =>
       resolve(),
     );
     child.on('error', () => resolve());

@@ -35,6 +35,18 @@ export function findExecutable(name: string, { path, cwd }: SearchPlace): FoundE
     : { kind: 'found', file };
 }
 
+/**
+ * Finds a standard tool in the runner's PATH and where the system keeps its tools. It is never one of the folder that the
+ * runner happens to be in, which an empty part of PATH would mean: others may write there.
+ */
+export function findTool(tool: string, purpose: string): FoundExecutable {
+  const path = [process.env['PATH'], '/usr/sbin:/usr/bin:/sbin:/bin'].filter(Boolean).join(':');
+  const found = findExecutable(tool, { path, cwd: '/' });
+  return found.kind === 'found'
+    ? found
+    : { kind: 'fault', message: `${purpose} needs the program ${tool}, which is not installed` };
+}
+
 const DEFAULT_PATH = '/usr/bin:/bin';
 const MISSING = 'which does not exist';
 

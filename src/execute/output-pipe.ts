@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, constants, openSync, readSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
+import { findTool } from './find-executable.ts';
 import { makePrivateFolder } from './private-folder.ts';
 
 /** A pipe into which the processes of a run write: as a rule both their output streams. */
@@ -114,9 +115,12 @@ function openBesides(path: string, opened: PipeEnds): PipeEnds {
 
 /** Node makes no named pipes. */
 function makeNamedPipes(paths: readonly string[]): Promise<void> {
-  const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin` };
+  const found = findTool('mkfifo', 'a pipe');
+  if (found.kind === 'fault') {
+    return Promise.reject(new Error(found.message));
+  }
   return new Promise((resolve, reject) => {
-    const child = spawn('mkfifo', ['-m', '622', ...paths], { env, stdio: 'ignore' });
+    const child = spawn(found.file, ['-m', '622', ...paths], { env: {}, stdio: 'ignore' });
     child.on('error', (error) =>
       reject(new Error(`mkfifo cannot be started: ${error.message}`, { cause: error })),
     );

@@ -17,8 +17,9 @@ export type ProcessTree = {
  * SIGKILL to whatever carries the run's id in its environment, wherever it has moved. It does so also when the group's
  * leader is already gone. Returns what is left, as a rule nothing.
  *
- * What escapes unless the run has a scope of systemd: a process that left the group and was started with an environment without the run's id, or runs as
- * another user while this program is not root. Where there is no /proc, everything that left the group.
+ * What escapes unless the run has a scope of systemd: a process that left the group and was started with an environment
+ * without the run's id, or runs as another user while this program is not root. Where there is no /proc, everything that
+ * left the group.
  */
 export async function endTree(tree: ProcessTree, graceMs: number): Promise<readonly RemainingProcess[]> {
   askGroupToEnd(tree.groupId);

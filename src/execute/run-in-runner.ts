@@ -1,6 +1,7 @@
 import { faultText } from '../core/errors.ts';
 import { parseOptions } from '../modules/options.ts';
 import type { ShippedModule } from '../modules/shipped-module.ts';
+import { inheritedEnvironment } from './environment.ts';
 import type { ExecutionRequest } from './execution.ts';
 import { outcomeOfInterruption, watchLimits, within } from './interruption.ts';
 import { endOf, type ModuleEnd, settle } from './module-outcome.ts';
@@ -17,7 +18,7 @@ export async function runInRunner(
   capture: OutputCapture,
 ): Promise<ModuleEnd> {
   const module = await load();
-  const parsed = await parseOptions(module.options, request.options, process.env);
+  const parsed = await parseOptions(module.options, request.options, inheritedEnvironment());
   if (parsed.kind === 'invalid') {
     return { outcome: { kind: 'failed', message: faultText(parsed.faults) } };
   }

@@ -133,10 +133,15 @@ export function checkedProgress(done: unknown, total: unknown): Progress {
     typeof done === 'number' && typeof total === 'number' && total > 0 && done >= 0 && done <= total;
   if (!isRight || !Number.isFinite(total)) {
     throw new RangeError(
-      `progress: expected done from 0 to a positive total, got ${shown(done)} of ${shown(total)}`,
+      `progress: expected done from 0 to a positive total, got ${told(done)} of ${told(total)}`,
     );
   }
   return { done, total };
+}
+
+/** JSON has no word for what is no finite number. */
+function told(value: unknown): string {
+  return typeof value === 'number' ? String(value) : shown(value);
 }
 
 function logLine(level: string, message: string, fields: LogFields | undefined): string {

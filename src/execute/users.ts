@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { messageOf } from '../core/errors.ts';
 import { faultOfAccountName, isAccountNumber, LAST_ACCOUNT_NUMBER } from '../modules/account-names.ts';
+import { findTool } from './find-executable.ts';
 import { type RunnerRights, readRights } from './rights.ts';
 
 /** A user of this machine. One that was given as a number needs no entry among the users. */
@@ -136,17 +137,17 @@ async function lookUp({ database, what, nameOrNumber }: Lookup): Promise<Entry |
 }
 
 function askGetent(database: Lookup['database'], key: string): Promise<string | undefined> {
-  const env = { PATH: `${process.env['PATH'] ?? ''}:/usr/bin:/bin` };
+  const found = findTool('getent', 'user');
+  if (found.kind === 'fault') {
+    return findInFile(`/etc/${database}`, key);
+  }
   return new Promise((resolve, reject) => {
-    execFile('getent', [database, key], { env, timeout: ANSWER_LIMIT_MS }, (error, stdout) => {
+    execFile(found.file, [database, key], { env: {}, timeout: ANSWER_LIMIT_MS }, (error, stdout) => {
       if (error === null) {
         resolve(stdout.split('\n')[0]);
         return;
       }
       switch (error.code) {
-        case 'ENOENT':
-          resolve(findInFile(`/etc/${database}`, key));
-          break;
         case NOT_FOUND:
           resolve(undefined);
           break;

@@ -1,4 +1,4 @@
-import { findExecutable } from './find-executable.ts';
+import { findTool } from './find-executable.ts';
 import { LIMIT_NAMES, type LimitName, type RunnerRights, readRights } from './rights.ts';
 import type { Identity } from './users.ts';
 
@@ -59,18 +59,6 @@ export function wrapProgram(
     inner = { file: found.file, args: [...layer.args, inner.file, ...inner.args] };
   }
   return { kind: 'wrapped', program: inner, tools };
-}
-
-/** Finds a standard tool in the runner's PATH and where the system keeps its tools. */
-export function findTool(
-  tool: string,
-  purpose: string,
-): { readonly kind: 'found'; readonly file: string } | { readonly kind: 'fault'; readonly message: string } {
-  const path = [process.env['PATH'], '/usr/sbin:/usr/bin:/sbin:/bin'].filter(Boolean).join(':');
-  const found = findExecutable(tool, { path, cwd: '/' });
-  return found.kind === 'found'
-    ? found
-    : { kind: 'fault', message: `${purpose} needs the program ${tool}, which is not installed` };
 }
 
 type Layer = { readonly tool: string; readonly purpose: string; readonly args: readonly string[] };

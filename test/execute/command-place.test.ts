@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { findTool } from '../../src/execute/wrapper-chain.ts';
+import { findTool } from '../../src/execute/find-executable.ts';
 import { LONE_USER, needsRoot, runCommandWith, runShell } from '../support/commands.ts';
 
 // These wait for real processes, which take their time on a busy machine.

@@ -107,9 +107,17 @@ describe('lines', () => {
   });
 
   test('a flood of bad lines is told to begin with and in sum', () => {
-    const { said } = reportOf('bad\n'.repeat(1_000));
+    const { said } = reportOf('bad\n'.repeat(999));
     expect(said).toHaveLength(11);
-    expect(said.at(-1)).toBe('[990 more report lines ignored]\n');
+    expect(said.at(-1)).toBe('[989 more report lines ignored]\n');
+  });
+
+  test('after a thousand bad lines nothing more is read', () => {
+    const { said, reported, progress } = reportOf(
+      `{"result":1}\n${'bad\n'.repeat(1_000)}{"result":2}\n{"progress":{"done":1,"total":2}}\n`,
+    );
+    expect({ reported, progress }).toEqual({ reported: { result: 1 }, progress: [] });
+    expect(said.at(-1)).toBe('[reports were not read any more after 1000 lines that are none]\n');
   });
 });
 

@@ -48,7 +48,7 @@ test.each([
   [{ environment_file: '/no/such' }, 'environment_file /no/such: expected a readable file, got ENOENT'],
   [
     { environment_file: '/tmp' },
-    'environment_file /tmp: expected a file of at most 1048576 bytes, got another',
+    'environment_file /tmp: expected a file of at most 1048576 bytes, got something that is no file',
   ],
   [
     { secrets: { A: 'env:NOT_THERE' } },
@@ -66,6 +66,30 @@ test('a file after a dash may be missing, and no other trouble is forgiven', asy
   expect(outcome.kind).toBe('succeeded');
   const other = await runCommandWith({ command: 'true', environment_file: '-/tmp' });
   expect(other.outcome.kind).toBe('failed');
+});
+
+test.each([
+  ['A=1\nbad line\n', 'line 2: expected NAME=value, a comment or nothing, got another line'],
+  ['A=1\r\n=nokey\r\n', 'line 2: expected NAME=value, a comment or nothing, got another line'],
+  ['1A=2\n', 'line 1: expected NAME=value, a comment or nothing, got another line'],
+  ['# c\n\nA="one\ntwo"\n', 'line 3: expected a closing " in the same line, got none'],
+])('a file with %j fails the run, with the number of the line', async (text, message) => {
+  const path = fileWith('bad', text);
+  const { outcome } = await runCommandWith({ command: 'true', environment_file: path });
+  expect(outcome).toEqual({
+    kind: 'failed',
+    message: expect.stringContaining(`environment_file ${path}: ${message}`),
+  });
+});
+
+test('what is withheld from tasks is no secret of theirs either', async () => {
+  vi.stubEnv('PERIODIC_CRON_DATABASE_PASSWORD', 'hunter2');
+  const { outcome } = await runShell('env', { secrets: { TOKEN: 'env:PERIODIC_CRON_DATABASE_PASSWORD' } });
+  expect(outcome).toEqual({
+    kind: 'failed',
+    message:
+      'secrets.TOKEN: expected the variable PERIODIC_CRON_DATABASE_PASSWORD in the environment, got none',
+  });
 });
 
 test('a file that sets what is set for every run is refused', async () => {

@@ -268,3 +268,23 @@ test('the child ends when its runner is gone', async () => {
   await once(child, 'exit');
   expect(child.exitCode).toBe(1);
 });
+
+test('a module that floods its channel with what is no message is ended', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'flood-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'flood.mjs');
+  writeFileSync(
+    file,
+    `import { writeSync } from 'node:fs';
+     export const flood = { id: 'flood', description: 'Floods its channel.', run: () => {
+       writeSync(3, '\\n'.repeat(5_000));
+       return 'done';
+     } };`,
+  );
+  const module = { kind: 'foreign', id: 'flood', file } as const;
+  const { outcome } = await execute(requestWith({ module, options: {} }));
+  expect(outcome).toEqual({
+    kind: 'failed',
+    message: 'expected the module to leave descriptor 3 alone, got 1000 lines over it that are no message',
+  });
+});

@@ -32,7 +32,11 @@ export function openSyncClient(url: string): SyncClient {
   const exchange = (request: unknown): Answer => {
     Atomics.store(answered, 0, 0);
     channel.port1.postMessage(request);
-    const waited = Atomics.wait(answered, 0, 0, ANSWER_LIMIT_MS);
+    let waited = Atomics.wait(answered, 0, 0, ANSWER_LIMIT_MS);
+    // The call that told of the answer before may come only now, and wake this thread too early.
+    while (waited === 'ok' && Atomics.load(answered, 0) === 0) {
+      waited = Atomics.wait(answered, 0, 0, ANSWER_LIMIT_MS);
+    }
     const answer: Answer | Fault | undefined = receiveMessageOnPort(channel.port1)?.message;
     if (waited === 'timed-out' || answer === undefined) {
       throw new Error(`expected an answer from the database within a minute, got none: ${String(request)}`);

@@ -76,12 +76,17 @@ function readText(field: string, text: JsonValue | undefined, shell: boolean): R
   if (shell) {
     return text.trim() === ''
       ? programAndArguments(field, [])
-      : programAndArguments(field, [SHELL, '-c', text]);
+      : programAndArguments(field, [SHELL, '-c', notAnOption(text)]);
   }
   const split = splitShellWords(text);
   return split.kind === 'fault'
     ? faulty(field, `${split.message} (at character ${split.position})`)
     : programAndArguments(field, split.words);
+}
+
+/** A shell takes a text that begins like an option for one; a blank before it changes nothing else. */
+function notAnOption(text: string): string {
+  return /^[-+]/.test(text) ? ` ${text}` : text;
 }
 
 function readList(field: string, list: JsonValue): ReadOption<Argv> {
