@@ -18,12 +18,13 @@ const SILENT: ProgramEnd = { exitCode: 0, signal: null, out: '', err: '' };
 type Program = (...words: readonly string[]) => Promise<ProgramEnd>;
 
 /** A file that the older build made and the present one has migrated. */
-async function openMigratedFile(): Promise<{
+async function openMigratedFile(config: Parameters<typeof openProgramWorld>[0] = {}): Promise<{
   readonly world: ProgramWorld;
   readonly older: Program;
   readonly operator: Operator;
 }> {
-  const world = openProgramWorld();
+  const world = openProgramWorld(config);
+  mkdirSync(join(world.folder, 'modules'));
   const older = unpackOlderBuild(world);
   expect(await older('run_scheduled', '-c')).toEqual(SILENT);
   const operator = operatorIn(world);
@@ -108,14 +109,12 @@ describe('a program of schema version 2', () => {
   test.each(['--confirmation', '--run-user nobody', '--memory-limit 64MiB'])(
     'is turned away once a task has %s, which it would not heed',
     async (policy) => {
-      const { world, older, operator } = await openMigratedFile();
+      const { world, older, operator } = await openMigratedFile({ modules: { folders: ['modules'] } });
       const folder = join(world.folder, 'modules');
-      mkdirSync(folder);
       writeFileSync(
         join(folder, 'greet.mjs'),
         "export const greet = { id: 'greet', description: 'Greet.', run: () => undefined };",
       );
-      writeFileSync(join(world.folder, 'periodic-cron.yaml'), `modules: { folders: [${folder}] }\n`);
       const add = ['add', 'careful', '--module', 'greet', '--cron', '@daily', ...policy.split(' ')];
       expect(await world.call(...add)).toMatchObject({ exitCode: 0 });
       expect(schemaOf(operator)).toMatchObject({ version: 4, oldest_version: 4 });

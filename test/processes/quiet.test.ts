@@ -68,6 +68,7 @@ describe('run_scheduled --json', () => {
           status: 'succeeded',
           durationMs: expect.any(Number),
           error: null,
+          warning: null,
         },
         expect.objectContaining({ task: 'bad', status: 'failed', error: 'exited with status 1' }),
       ],
