@@ -37,7 +37,7 @@ describe.runIf(testedEngine === 'mariadb')('a program that is killed while it mi
     }
   }, 300_000);
 
-  test.each([4, 3])(
+  test.each([5, 4, 3])(
     'at every statement in turn, going down from version %i, has its work completed by the next',
     async (version) => {
       const database = openEmptyDatabase();

@@ -61,7 +61,7 @@ describe('taking migrations back', () => {
     const database = openEmptyDatabase();
     const { location } = database;
     await migrateDatabase(location);
-    const schemaOfFour = schemaOf(database);
+    const schemaOfFive = schemaOf(database);
     await takeBackTo(location, 2);
     stock(database);
     const columnsOfTwo = columnsOf(database);
@@ -70,17 +70,18 @@ describe('taking migrations back', () => {
     const schemaOfTwo = schemaOf(database);
 
     expect(await migrateDatabase(location)).toEqual(MIGRATIONS.slice(2));
-    const versionFour = { ...before['periodic_schema']?.[0], version: 4, oldest_version: isShared ? 3 : 2 };
+    const versionFive = { ...before['periodic_schema']?.[0], version: 5, oldest_version: isShared ? 3 : 2 };
     expect(contentOf(database, columnsOfTwo)).toEqual({
       ...withMarkedStates(before),
-      periodic_schema: [versionFour],
+      periodic_schema: [versionFive],
     });
-    expect(schemaOf(database)).toEqual(schemaOfFour);
+    expect(schemaOf(database)).toEqual(schemaOfFive);
 
+    expect(await takeBackMigration(location)).toEqual({ name: '0005_ask_the_world', lost: [] });
     expect(await takeBackMigration(location)).toEqual({ name: '0004_run_by_hand', lost: [] });
     expect(contentOf(database, columnsOfTwo)).toEqual({
       ...withMarkedStates(before),
-      periodic_schema: [{ ...versionFour, version: 3 }],
+      periodic_schema: [{ ...versionFive, version: 3 }],
     });
     expect(await takeBackMigration(location)).toEqual({ name: '0003_share_with_nodes', lost: [] });
     expect(contentOf(database, columnsOfTwo)).toEqual(withMarkedStates(before));
@@ -92,13 +93,14 @@ describe('taking migrations back', () => {
     expect(await migrateDatabase(location)).toEqual(MIGRATIONS.slice(1));
     const { periodic_schema: _, ...rowsOfOne } = inOne;
     expect(contentOf(database, columnsOfOne)).toMatchObject(withMarkedStates(rowsOfOne));
-    expect(schemaOf(database)).toEqual(schemaOfFour);
+    expect(schemaOf(database)).toEqual(schemaOfFive);
   });
 
   test('switches off what would run otherwise than it was meant to, and keeps the rest as it is', async () => {
     const database = openEmptyDatabase();
     const { location, tell, ask } = database;
     await migrateDatabase(location);
+    await takeBackTo(location, 4);
     tell('DELETE FROM periodic_task');
     tell(`INSERT INTO periodic_task (id, name, module, schedule_kind, schedule, confirmation, run_user, memory_limit_bytes)
       VALUES (10, 'asks', 'm', 'cron', '@daily', TRUE, NULL, NULL), (11, 'as nobody', 'm', 'cron', '@daily', FALSE, 'nobody', NULL),

@@ -52,6 +52,8 @@ const TABLES = [
   'periodic_counter',
   'periodic_maintenance',
   'periodic_node',
+  'periodic_resource',
+  'periodic_resource_state',
   'periodic_run',
   'periodic_schema',
   'periodic_stat',
@@ -149,7 +151,13 @@ describe('migrating a database that is in use', () => {
 });
 
 describe('migrating a database of version 1 that is in use', () => {
-  const LATER_TABLES = ['periodic_counter', 'periodic_maintenance', 'periodic_stat'];
+  const LATER_TABLES = [
+    'periodic_counter',
+    'periodic_maintenance',
+    'periodic_resource',
+    'periodic_resource_state',
+    'periodic_stat',
+  ];
   const FIRST_TABLES = TABLES.filter((table) => !LATER_TABLES.includes(table));
 
   /** Of each table, the columns of version 1 that every row has, in the order of its key. */
