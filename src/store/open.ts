@@ -93,20 +93,22 @@ async function hasTables(driver: Driver): Promise<boolean> {
 /** Reads the schema row. Null for a database without one: an empty one, or somebody else's. */
 export async function readSchema(driver: Driver): Promise<SchemaInfo | null> {
   try {
-    const [row] = await driver.all('SELECT version, oldest_version, database_id FROM periodic_schema');
-    return row === undefined
-      ? null
-      : {
-          version: numberOf(row['version']),
-          oldestVersion: numberOf(row['oldest_version']),
-          databaseId: String(row['database_id']),
-        };
-  } catch (error) {
-    if (await hasSchemaTable(driver)) {
-      throw error;
-    }
-    return null;
+    return await readSchemaRow(driver);
+  } catch {
+    // A program that migrates may have made the table since: then its row can be read now, or says why not.
+    return (await hasSchemaTable(driver)) ? readSchemaRow(driver) : null;
   }
+}
+
+async function readSchemaRow(driver: Driver): Promise<SchemaInfo | null> {
+  const [row] = await driver.all('SELECT version, oldest_version, database_id FROM periodic_schema');
+  return row === undefined
+    ? null
+    : {
+        version: numberOf(row['version']),
+        oldestVersion: numberOf(row['oldest_version']),
+        databaseId: String(row['database_id']),
+      };
 }
 
 async function hasSchemaTable({ engine, all }: Driver): Promise<boolean> {
