@@ -123,6 +123,8 @@ describe('show', () => {
         lastEndedAt: null,
         terminatedAt: null,
         terminatedReason: null,
+        blockedReason: null,
+        offlineDisabledAt: null,
       },
     ]);
   });
