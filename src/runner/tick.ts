@@ -14,6 +14,7 @@ import {
 } from '../store/tick-statements.ts';
 import { beginTick, endTick, type TickStart } from '../store/ticks.ts';
 import { CLOCK_TOLERANCE_MS, processAgeMs, tickMinute } from './clock.ts';
+import { lazyLooks } from './lazy-looks.ts';
 import type { Looks } from './looks.ts';
 import type { PassOptions, PassResult } from './pass.ts';
 import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
@@ -166,14 +167,15 @@ function leftByOthers({ driver, identity }: Runner): Promise<readonly string[]> 
 }
 
 async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Promise<PassResult> {
-  const woken = tick.hold === undefined ? await wake(runner, tick) : undefined;
+  const looks = lazyLooks(runner);
+  if (tick.hold === undefined) {
+    await wake(runner, tick, looks);
+  }
   const keys = await listDueKeys(runner.driver, runner.node.name, tick.tickAt, tick.ticks);
   if (keys.length === 0) {
     return { runs: [], notRun: [], cutShort: false };
   }
   const { runPass } = await import('./pass.ts');
-  const { openLooks } = await import('./looks.ts');
-  const looks = woken ?? openLooks(runner);
   // A marked state need not be due: it looks for itself if it is.
   looks.expect(keys.filter(({ isMarked }) => !isMarked));
   if (tick.hold === undefined) {
@@ -194,17 +196,13 @@ async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Pro
   return { ...pass, notRun: [...pass.notRun, ...held] };
 }
 
-/** Wakes what rested because it was offline, before anything is due of it; undefined when nothing rested. */
-async function wake(runner: Runner, tick: TickTime): Promise<Looks | undefined> {
+/** Wakes what rested because it was offline, before anything is due of it. */
+async function wake(runner: Runner, tick: TickTime, looks: Looks): Promise<void> {
   const resting = await listOfflineKeys(runner.driver, runner.node.name);
-  if (resting.length === 0) {
-    return undefined;
+  if (resting.length > 0) {
+    const { wakeStates } = await import('./wake.ts');
+    await wakeStates(runner, resting, { tick, looks });
   }
-  const { openLooks } = await import('./looks.ts');
-  const { wakeStates } = await import('./wake.ts');
-  const looks = openLooks(runner);
-  await wakeStates(runner, resting, { tick, looks });
-  return looks;
 }
 
 /** What stays due, because it runs still or the tick ended before it, is due now. */
