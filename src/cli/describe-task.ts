@@ -6,7 +6,7 @@ import { isReboot } from '../core/schedule/cron-fields.ts';
 import { COUNT_LIMIT } from '../core/schedule/next-slot.ts';
 import { windowNever } from '../core/schedule/window.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import { statusText } from './run-view.ts';
 import type { StateView, TaskView } from './task-view.ts';
 import { ordinalTick, ticksText } from './tick-wait.ts';

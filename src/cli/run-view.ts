@@ -3,7 +3,7 @@ import { type Instant, MINUTE_MS, SECOND_MS, toShortText } from '../core/instant
 import { WARNING } from '../core/outcome.ts';
 import { COUNT_LIMIT } from '../core/schedule/next-slot.ts';
 import type { RunStatus } from '../core/state.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import type { Color } from './terminal.ts';
 import { instantText } from './times.ts';
 

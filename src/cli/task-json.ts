@@ -1,5 +1,5 @@
 import { type Instant, toShortText } from '../core/instants.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import { warningOf } from './run-view.ts';
 import { scheduleRemarks } from './schedule-remarks.ts';
 import type { StateView, TaskView } from './task-view.ts';

@@ -13,7 +13,7 @@ import { skipText } from '../runner/reasons.ts';
 import { retryAhead } from '../runner/retry-ahead.ts';
 import type { StoredTask } from '../store/definitions.ts';
 import { listNodes } from '../store/nodes.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import { listAliveRuns, listLastRuns } from '../store/task-runs.ts';
 import { type BackedOff, backedOff } from './backed-off.ts';
 import type { Context } from './context.ts';

@@ -9,7 +9,7 @@ import type { Task } from '../core/task.ts';
 import type { Timetable } from '../core/timetable.ts';
 import { claimSlots, failurePolicyOf, giveUp, RESTING, settle, takeRetry } from '../core/transitions.ts';
 import { giveUpState, settleState } from '../store/move-state.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import { findRun } from '../store/task-runs.ts';
 import { block, rest, wakeUp } from './act-on-conditions.ts';
 import { endedEvent, subjectOfRun, tellLife } from './events.ts';

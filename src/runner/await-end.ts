@@ -1,7 +1,7 @@
 import { type Instant, SECOND_MS } from '../core/instants.ts';
 import { STOP_GRACE_S } from '../core/lease.ts';
 import type { Driver } from '../store/driver.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import { findRun } from '../store/task-runs.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
 import type { Clock } from './clock.ts';

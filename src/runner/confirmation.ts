@@ -3,7 +3,7 @@ import type { JsonObject } from '../core/json.ts';
 import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
 import { recordRefusal } from '../store/record-refusal.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import type { Runner } from './runner.ts';
 import { newToken } from './token.ts';
 

@@ -2,7 +2,7 @@ import type { Fault } from '../core/errors.ts';
 import type { Instant } from '../core/instants.ts';
 import type { ResourceState } from '../core/requires.ts';
 import type { RunStatus, RunTrigger } from '../core/state.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 
 /** Something that happened to a task: each is one line of the log. */
 export type LifeEventKind =

@@ -10,7 +10,7 @@ import type { TaskState } from '../core/state.ts';
 import { nameOf, type Task, type TaskRecord } from '../core/task.ts';
 import type { StatePatch } from '../core/transitions.ts';
 import { findHold, type Hold } from '../store/hold.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import type { Candidate } from '../store/tick-statements.ts';
 import { type Confirm, confirmRun, NOBODY } from './confirmation.ts';
 import { checkWholly } from './definition.ts';

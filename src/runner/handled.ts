@@ -1,4 +1,4 @@
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import type { NotRun, RunReport } from './runner.ts';
 
 /** What became of one state in this tick. `again`: what is left of it is decided anew in the same tick. */

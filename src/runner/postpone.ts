@@ -8,7 +8,7 @@ import type { Timetable } from '../core/timetable.ts';
 import { postponed } from '../core/transitions.ts';
 import { requestCancel } from '../store/live-runs.ts';
 import { postponeState } from '../store/postpone-state.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import { listAliveRuns } from '../store/task-runs.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
 import { tickNumbers } from '../store/ticks.ts';

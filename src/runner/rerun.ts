@@ -7,7 +7,7 @@ import { ALL_NODES, runsOn, type Task } from '../core/task.ts';
 import { timetableOf } from '../core/timetable.ts';
 import { type StatePatch, terminated, waitingFor } from '../core/transitions.ts';
 import { greatestAttempt } from '../store/attempts.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import { listAliveRuns } from '../store/task-runs.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
 import type { Confirm } from './confirmation.ts';

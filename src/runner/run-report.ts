@@ -1,5 +1,5 @@
 import { WARNING } from '../core/outcome.ts';
-import type { Run } from '../store/rows.ts';
+import type { Run } from '../store/run-row.ts';
 import type { RunReport } from './runner.ts';
 
 /** Reports a run of the ledger; `told` is what this call knows better. */

@@ -1,7 +1,7 @@
 import { type Instant, toText } from '../core/instants.ts';
 import type { TaskState } from '../core/state.ts';
+import { numberOf } from './cells.ts';
 import type { Driver } from './driver.ts';
-import { numberOf } from './rows.ts';
 
 /** The greatest attempt of a slot in the ledger; 0 if it has none. */
 export async function greatestAttempt(

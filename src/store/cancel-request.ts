@@ -1,7 +1,8 @@
 import { type Instant, toText } from '../core/instants.ts';
+import { instantText } from './cells.ts';
 import type { Driver } from './driver.ts';
 import { requestCancel } from './live-runs.ts';
-import { instantText, type Run } from './rows.ts';
+import type { Run } from './run-row.ts';
 
 /** Who asks, when, and in which words; the words are for the audit alone. */
 export type CancelAudit = { readonly at: Instant; readonly actor: string; readonly reason: string | null };

@@ -3,13 +3,14 @@ import { LEASE_S } from '../core/lease.ts';
 import type { SlotRange } from '../core/slots.ts';
 import type { RunTrigger, TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
+import { instantText, numberOf } from './cells.ts';
 import { nowText } from './dialect.ts';
 import type { Driver, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { findHold, type Hold } from './hold.ts';
 import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
 import { dropPending, giveUpPending, moveState } from './move-state.ts';
-import { instantText, numberOf, RUN_COLUMNS, type Run, runOf } from './rows.ts';
+import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
 
 /** Who runs: enough to prove at the next tick that the runner is dead, and not another process with its number. */
 export type RunnerIdentity = {

@@ -4,7 +4,6 @@ import { nowText } from './dialect.ts';
 import type { Driver, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { markLeftovers } from './leftovers.ts';
-import { stateOf } from './rows.ts';
 import {
   type Coming,
   moveOn,
@@ -14,6 +13,7 @@ import {
   readRun,
   writeEnd,
 } from './run-end-rows.ts';
+import { stateOf } from './state-row.ts';
 
 /** What became of the end of a run. */
 export type FinishResult =

@@ -1,9 +1,9 @@
 import type { Knex } from 'knex';
 import type { DatabaseLocation } from '../config/config.ts';
 import { type Instant, toText } from '../core/instants.ts';
+import { instantOf, numberOf, numberOrNull, textOf } from './cells.ts';
 import type { Driver, Row } from './driver.ts';
 import { withKnex } from './knex.ts';
-import { instantOf, numberOf, numberOrNull, textOf } from './rows.ts';
 
 /** One call of run_scheduled on a node. */
 export type TickRow = {

@@ -3,9 +3,10 @@ import type { DatabaseLocation } from '../config/config.ts';
 import { type Instant, toText } from '../core/instants.ts';
 import { normalizeName } from '../core/names.ts';
 import type { RunStatus } from '../core/state.ts';
+import { instantOf, numberOf, textOf } from './cells.ts';
 import type { Row } from './driver.ts';
 import { withKnex } from './knex.ts';
-import { instantOf, numberOf, RUN_COLUMNS, type Run, runOf, textOf } from './rows.ts';
+import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
 
 /** Which rows of the ledger are wanted. What is undefined, and an empty list, does not restrict. */
 export type RunFilter = {

@@ -1,8 +1,8 @@
 import { type Instant, toText } from '../core/instants.ts';
+import { instantText } from './cells.ts';
 import { keepingKnown } from './dialect.ts';
 import type { Driver, Statements } from './driver.ts';
 import { findMaintenance, type Hold } from './hold.ts';
-import { instantText } from './rows.ts';
 
 /** `changed` is false where maintenance was on already, with the same reason and end. */
 export type StartedMaintenance = { readonly changed: boolean; readonly hold: Hold };

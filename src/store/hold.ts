@@ -1,6 +1,6 @@
 import type { Instant } from '../core/instants.ts';
+import { instantOf, textOf } from './cells.ts';
 import type { Row, Statements } from './driver.ts';
-import { instantOf, textOf } from './rows.ts';
 
 /** Why a node starts nothing new: an operator drained it, or there is maintenance for all. */
 export type Hold = {

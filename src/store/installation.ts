@@ -1,6 +1,6 @@
 import { DAY_MS, type Instant, toText } from '../core/instants.ts';
+import { numberOf } from './cells.ts';
 import type { Engine, SqlValue, Statements } from './driver.ts';
-import { numberOf } from './rows.ts';
 
 /** Numbers that a single statement tells. */
 export type StoredNumber =

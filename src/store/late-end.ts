@@ -8,7 +8,6 @@ import { failpoint } from './failpoint.ts';
 import { findEnd } from './finish.ts';
 import { moveState } from './move-state.ts';
 import { removeIfDone } from './remove-done.ts';
-import type { Run } from './rows.ts';
 import {
   type Coming,
   comingAfter,
@@ -22,6 +21,7 @@ import {
   readState,
   writeEnd,
 } from './run-end-rows.ts';
+import type { Run } from './run-row.ts';
 
 /** What became of a result that came late. `kept-as-late` is told once: the run has another end, and keeps it. */
 export type LateResult =

@@ -1,6 +1,6 @@
 import type { SlotRange } from '../core/slots.ts';
+import { instantText } from './cells.ts';
 import type { SqlValue, Statements } from './driver.ts';
-import { instantText } from './rows.ts';
 
 /** Adds a row to the ledger. `expressions` are columns whose values the database works out. */
 export async function insertRun(

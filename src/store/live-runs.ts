@@ -1,5 +1,5 @@
+import { textOf } from './cells.ts';
 import type { Driver } from './driver.ts';
-import { textOf } from './rows.ts';
 
 /** Writes a reason beside a live run that has none yet. True the first time: then there is something new to tell. */
 export async function noteLiveRun(driver: Driver, token: string, reason: string): Promise<boolean> {

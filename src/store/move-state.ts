@@ -3,7 +3,7 @@ import type { TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
 import type { Driver, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
-import { stateAssignments } from './rows.ts';
+import { stateAssignments } from './state-row.ts';
 
 /** The conditional update that every transition is: raise the epoch where it is still what the writer read. */
 export async function moveState(

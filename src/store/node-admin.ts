@@ -2,11 +2,12 @@ import { didYouMean } from '../config/near-miss.ts';
 import { NotFoundError } from '../core/errors.ts';
 import { type Instant, toText } from '../core/instants.ts';
 import { normalizeName } from '../core/names.ts';
+import { instantOf, numberOf, numberOrNull, textOf } from './cells.ts';
 import type { Driver, Row, Statements } from './driver.ts';
 import type { Hold } from './hold.ts';
 import { insertHoldAudit } from './hold-changes.ts';
 import { holderOf, type NameHolder } from './nodes.ts';
-import { instantOf, numberOf, numberOrNull, RUN_COLUMNS, type Run, runOf, textOf } from './rows.ts';
+import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
 import { shiftTickCounts } from './ticks.ts';
 
 /** All that the database knows of a node. Facts that only a tick tells are null before the first one. */

@@ -1,8 +1,8 @@
 import type { Instant } from '../core/instants.ts';
 import { ALL_NODES } from '../core/task.ts';
+import { instantOf, numberOrNull, textOf } from './cells.ts';
 import { keepingKnown } from './dialect.ts';
 import type { Driver, Row, Statements } from './driver.ts';
-import { instantOf, numberOrNull, textOf } from './rows.ts';
 
 /** What the database knows of a node that has ticked, or that was named before its first tick. */
 export type KnownNode = {

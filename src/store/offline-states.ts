@@ -1,6 +1,6 @@
 import { ALL_NODES } from '../core/task.ts';
+import { numberOf } from './cells.ts';
 import type { Driver } from './driver.ts';
-import { numberOf } from './rows.ts';
 import type { DueKey } from './tick-statements.ts';
 
 /** A state that rests because its task is offline, and the resource for which it waits. */

@@ -1,9 +1,10 @@
 import { DefinitionError } from '../core/errors.ts';
 import { floorToMinute, type Instant, toText } from '../core/instants.ts';
 import { ALL_NODES, type TaskDefinition } from '../core/task.ts';
+import { numberOf, textOf } from './cells.ts';
+import { definitionRow } from './definition-row.ts';
 import type { Driver, Row, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
-import { definitionRow, numberOf, textOf } from './rows.ts';
 import { isDuplicateKey } from './server-errors.ts';
 import { NAME_KEY } from './task-lookup.ts';
 import { tickNumbers } from './ticks.ts';

@@ -1,11 +1,11 @@
 import { type DatabaseLocation, databaseName } from '../config/config.ts';
 import { DatabaseError, SchemaError } from '../core/errors.ts';
 import { fromText, type Instant } from '../core/instants.ts';
+import { numberOf } from './cells.ts';
 import { type ConnectOptions, connectTo } from './connect.ts';
 import { nowText } from './dialect.ts';
 import type { Driver } from './driver.ts';
 import { SCHEMA_VERSION } from './migrations.ts';
-import { numberOf } from './rows.ts';
 
 /** The schema of a database, or null when it has none yet. */
 export type SchemaInfo = {

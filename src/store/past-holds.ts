@@ -1,10 +1,10 @@
 import type { DatabaseLocation } from '../config/config.ts';
 import { fromText, type Instant, toText } from '../core/instants.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
+import { instantOf, textOf } from './cells.ts';
 import type { Row } from './driver.ts';
 import type { Hold } from './hold.ts';
 import { withKnex } from './knex.ts';
-import { instantOf, textOf } from './rows.ts';
 
 /** What held nodes at an instant, as far as the record of changes goes back. */
 export type PastHolds = {

@@ -1,9 +1,9 @@
 import { type Instant, toText } from '../core/instants.ts';
 import type { TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
+import { instantText } from './cells.ts';
 import type { Driver, Statements } from './driver.ts';
 import { dropPending, moveState } from './move-state.ts';
-import { instantText } from './rows.ts';
 
 /** Who postponed a task, and when. */
 export type PostponeAudit = { readonly at: Instant; readonly actor: string; readonly taskName: string };

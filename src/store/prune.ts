@@ -1,6 +1,6 @@
 import { DAY_MS, HOUR_MS, type Instant, toText } from '../core/instants.ts';
+import { instantOf, numberOf } from './cells.ts';
 import type { Driver } from './driver.ts';
-import { instantOf, numberOf } from './rows.ts';
 
 /** How much history may stay. Null is no limit of that kind. */
 export type HistoryLimits = {

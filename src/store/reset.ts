@@ -4,9 +4,10 @@ import { NotFoundError } from '../core/errors.ts';
 import { floorToMinute, type Instant, toText } from '../core/instants.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, nameOf, type TaskRecord } from '../core/task.ts';
+import { instantText, numberOf } from './cells.ts';
 import type { Row } from './driver.ts';
 import { writeWithKnex } from './knex.ts';
-import { instantText, numberOf, stateOf } from './rows.ts';
+import { stateOf } from './state-row.ts';
 import { readTask, type StoredTask } from './task-rows.ts';
 
 /** Which states are reset, of one node or all, by whom and when: `now` is the instant itself, not its minute. */

@@ -2,8 +2,8 @@ import type { KnownResource } from '../core/conditions.ts';
 import { type Instant, MINUTE_MS, toText } from '../core/instants.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { RESOURCE_STATES, type ResourceState } from '../core/requires.ts';
+import { instantOf, numberOf } from './cells.ts';
 import type { Driver, Row, Statements } from './driver.ts';
-import { instantOf, numberOf } from './rows.ts';
 
 /** How the state of a resource is found out: by a probe, or by whoever sets it. */
 export const PROBES = ['command', 'tcp', 'http', 'file', 'none'] as const;

@@ -3,11 +3,13 @@ import type { JsonValue } from '../core/json.ts';
 import { type AfterRun, afterRun, type EndPolicy } from '../core/run-end.ts';
 import { parseEvery } from '../core/schedule/every.ts';
 import type { RunStatus, TaskState } from '../core/state.ts';
+import { numberOrNull } from './cells.ts';
 import type { Row, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { moveState } from './move-state.ts';
 import { removeIfDone } from './remove-done.ts';
-import { numberOrNull, RUN_COLUMNS, type Run, runOf, stateOf } from './rows.ts';
+import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
+import { stateOf } from './state-row.ts';
 
 /** How a run ended, in a form that JSON keeps: the spool stores it when the database cannot. */
 export type RunEnd = {

@@ -1,5 +1,5 @@
+import { numberOf } from './cells.ts';
 import type { Driver, Row } from './driver.ts';
-import { numberOf } from './rows.ts';
 
 /** What a server says of itself, as far as what is promised depends on it. */
 export type ServerFacts = {

@@ -1,6 +1,6 @@
 import { type Instant, toText } from '../core/instants.ts';
+import { instantOf, numberOf } from './cells.ts';
 import type { Driver, Row, Statements } from './driver.ts';
-import { instantOf, numberOf } from './rows.ts';
 
 /** One value of a series. */
 export type StatValue = { readonly key: string; readonly value: number; readonly at: Instant };

@@ -1,7 +1,7 @@
 import { didYouMean } from '../config/near-miss.ts';
 import { NotFoundError } from '../core/errors.ts';
+import { numberOf } from './cells.ts';
 import type { Statements } from './driver.ts';
-import { numberOf } from './rows.ts';
 
 /** The unique key of the names of tasks. */
 export const NAME_KEY = 'periodic_task_name_unique';

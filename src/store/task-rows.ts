@@ -4,8 +4,9 @@ import { NotFoundError } from '../core/errors.ts';
 import { normalizeName } from '../core/names.ts';
 import type { TaskState } from '../core/state.ts';
 import type { TaskRecord } from '../core/task.ts';
+import { taskRecordOf } from './definition-row.ts';
 import type { Row } from './driver.ts';
-import { stateOf, taskRecordOf } from './rows.ts';
+import { stateOf } from './state-row.ts';
 import { UNASSIGNED } from './tick-statements.ts';
 
 /** A definition with the states that it has on its nodes. */

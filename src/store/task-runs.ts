@@ -1,7 +1,8 @@
 import { ALL_NODES } from '../core/task.ts';
+import { numberOf } from './cells.ts';
 import type { Driver, SqlValue } from './driver.ts';
 import { leaseOver } from './lease.ts';
-import { numberOf, RUN_COLUMNS, type Run, runOf } from './rows.ts';
+import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
 
 /** The newest run of each task, faults apart: of all nodes, or of the state that counts on one. */
 export async function listLastRuns(

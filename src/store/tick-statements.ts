@@ -3,20 +3,13 @@ import type { TickNumbers, TickTime } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
 import { isOnDueList } from '../core/tick-time.ts';
+import { instantOf, numberOf, textOf } from './cells.ts';
+import { taskRecordOf } from './definition-row.ts';
 import { nowText } from './dialect.ts';
 import type { Driver } from './driver.ts';
 import { leaseOver } from './lease.ts';
-import {
-  instantOf,
-  numberOf,
-  RUN_COLUMNS,
-  type Run,
-  runOf,
-  stateOf,
-  taskRecordOf,
-  textOf,
-  waitOf,
-} from './rows.ts';
+import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
+import { stateOf, waitOf } from './state-row.ts';
 
 /** A state that a tick has to look at: due, or marked because its definition changed. */
 export type DueKey = { readonly taskId: number; readonly scopeKey: string; readonly ordering: number };

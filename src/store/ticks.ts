@@ -1,11 +1,11 @@
 import { floorToMinute, type Instant, toText } from '../core/instants.ts';
 import type { TickNumbers } from '../core/slots.ts';
 import { ALL_NODES } from '../core/task.ts';
+import { instantOf, instantText, numberOf, numberOrNull, textOf } from './cells.ts';
 import { keepingKnown } from './dialect.ts';
 import type { Driver, Engine, Row, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { HOLDER_COLUMNS, holderOf, isOtherMachine, type NameHolder } from './nodes.ts';
-import { instantOf, instantText, numberOf, numberOrNull, textOf } from './rows.ts';
 
 /** What a node tells of itself with every tick. */
 export type NodeFacts = {

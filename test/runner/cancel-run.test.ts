@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { awaitEnd, endingSeconds } from '../../src/runner/await-end.ts';
 import { askToCancel } from '../../src/store/cancel-request.ts';
-import { runOf } from '../../src/store/rows.ts';
+import { runOf } from '../../src/store/run-row.ts';
 import { at } from '../support/builders.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld } from '../support/virtual-runner.ts';

@@ -7,7 +7,7 @@ import {
 } from '../../src/runner/confirmation.ts';
 import { runByHand } from '../../src/runner/manual.ts';
 import { rerunSlot } from '../../src/runner/rerun.ts';
-import { runOf } from '../../src/store/rows.ts';
+import { runOf } from '../../src/store/run-row.ts';
 import { at } from '../support/builders.ts';
 import { openVirtualWorld, tickOf, type VirtualWorld } from '../support/virtual-runner.ts';
 

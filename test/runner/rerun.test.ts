@@ -4,7 +4,7 @@ import { BusyError } from '../../src/runner/hand-start.ts';
 import { runByHand } from '../../src/runner/manual.ts';
 import { rerunSlot } from '../../src/runner/rerun.ts';
 import type { Runner, RunReport } from '../../src/runner/runner.ts';
-import { type Run, runOf } from '../../src/store/rows.ts';
+import { type Run, runOf } from '../../src/store/run-row.ts';
 import { at } from '../support/builders.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, type VirtualWorld } from '../support/virtual-runner.ts';

@@ -13,7 +13,7 @@ import {
   recordedScopes,
   runsAliveAt,
 } from '../../src/store/history.ts';
-import type { Run } from '../../src/store/rows.ts';
+import type { Run } from '../../src/store/run-row.ts';
 import { at } from '../support/builders.ts';
 import { type Columns, openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
 

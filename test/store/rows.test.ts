@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { newState } from '../../src/core/state.ts';
+import { definitionRow, taskRecordOf } from '../../src/store/definition-row.ts';
 import type { Row } from '../../src/store/driver.ts';
-import { definitionRow, stateAssignments, stateOf, taskRecordOf } from '../../src/store/rows.ts';
+import { stateAssignments, stateOf } from '../../src/store/state-row.ts';
 import { at, taskWith } from '../support/builders.ts';
 
 describe('the row of a definition', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { definitionSchema } from '../../src/core/task-schema.ts';
-import { taskRecordOf } from '../../src/store/rows.ts';
+import { taskRecordOf } from '../../src/store/definition-row.ts';
 import { testedEngine } from '../support/engines.ts';
 import { KEY_IS_TAKEN } from '../support/virtual-faults.ts';
 import { openSqlShell, type SqlShell } from './sql-shell.ts';

@@ -5,7 +5,7 @@ import type { Instant } from '../../core/instants.ts';
 import { normalizeName } from '../../core/names.ts';
 import { RUN_STATUSES, type RunStatus } from '../../core/state.ts';
 import { knownTaskNames, listRuns, type RunFilter, runsToRetry } from '../../store/history.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';

@@ -3,7 +3,7 @@ import { NotFoundError } from '../../core/errors.ts';
 import { rerunSlot } from '../../runner/rerun.ts';
 import type { Runner } from '../../runner/runner.ts';
 import { findRunById } from '../../store/history.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { loadCandidate } from '../../store/tick-statements.ts';
 import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';

@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { type Instant, MINUTE_MS, toShortText } from '../../core/instants.ts';
 import { isSameProcess, type ProcessIdentity } from '../../execute/processes.ts';
 import type { Spool } from '../../runner/spool.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { type Finding, fail, listed, ok, warn } from './finding.ts';
 import type { World } from './world.ts';
 

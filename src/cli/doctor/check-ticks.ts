@@ -5,7 +5,7 @@ import { slotsAfter } from '../../core/schedule/next-slot.ts';
 import type { Schedule } from '../../core/schedule/schedule.ts';
 import { medianGapMs } from '../../runner/rhythm.ts';
 import type { TickRow } from '../../store/health.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { type Finding, fail, ok, warn } from './finding.ts';
 
 /** How many ticks an examination looks at: those of the twelve gaps that make a rhythm. */

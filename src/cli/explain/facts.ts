@@ -22,7 +22,7 @@ import {
   resetsAfter,
 } from '../../store/past-definition.ts';
 import { holdsAt } from '../../store/past-holds.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { type SlotFacts, slotFacts } from './slot-facts.ts';
 import { type Start, startOfRun } from './start.ts';
 import type { Subject } from './subject.ts';

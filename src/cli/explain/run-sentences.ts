@@ -1,7 +1,7 @@
 import { MINUTE_MS } from '../../core/instants.ts';
 import { COUNT_LIMIT } from '../../core/schedule/next-slot.ts';
 import type { RunStatus } from '../../core/state.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { elapsedText } from '../run-view.ts';
 import { instantText } from '../times.ts';
 import type { StateFacts } from './facts.ts';

@@ -8,7 +8,7 @@ import { newState, type TaskState } from '../../core/state.ts';
 import type { Timetable } from '../../core/timetable.ts';
 import { nextTransitions, zoneOf } from '../../core/zone.ts';
 import type { ReadableDefinition } from '../../runner/definition.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { type BackedOff, backedOff } from '../backed-off.ts';
 import { clockChangesOf } from '../next/answer.ts';
 import type { TickWait } from '../tick-wait.ts';

@@ -5,7 +5,7 @@ import { newState, type TaskState } from '../../core/state.ts';
 import type { ReadableDefinition } from '../../runner/definition.ts';
 import { type TicksAround, ticksAround } from '../../store/health.ts';
 import { attemptsUpTo, type StateKey } from '../../store/history.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import type { Subject } from './subject.ts';
 
 /** From when on the first attempt of a slot could start, and what came before it. */

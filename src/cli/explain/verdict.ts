@@ -3,7 +3,7 @@ import type { Instant } from '../../core/instants.ts';
 import type { TickRow } from '../../store/health.ts';
 import type { AuditEntry } from '../../store/history.ts';
 import type { Hold } from '../../store/hold.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import type { StateFacts } from './facts.ts';
 
 /** Why a state did, or did not, run for the newest slot up to an instant. */

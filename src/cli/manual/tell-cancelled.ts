@@ -1,4 +1,4 @@
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { EXIT } from '../exit-codes.ts';
 import { slotText } from '../run-view.ts';
 import { instantText } from '../times.ts';

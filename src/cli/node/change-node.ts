@@ -12,7 +12,7 @@ import {
   type NodeRecord,
   resumeNode as resume,
 } from '../../store/node-admin.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { actorName } from '../actor.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';

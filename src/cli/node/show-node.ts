@@ -3,7 +3,7 @@ import { nameOf } from '../../core/task.ts';
 import { listTasks } from '../../store/definitions.ts';
 import { recentTicks, type TickRow } from '../../store/health.ts';
 import { findNode, liveRunsOf } from '../../store/node-admin.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { slotText } from '../run-view.ts';

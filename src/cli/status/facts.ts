@@ -3,7 +3,7 @@ import type { Instant } from '../../core/instants.ts';
 import { nameOf } from '../../core/task.ts';
 import { listTasks } from '../../store/definitions.ts';
 import { findMaintenance, type Hold } from '../../store/hold.ts';
-import type { Run } from '../../store/rows.ts';
+import type { Run } from '../../store/run-row.ts';
 import { engineText } from '../../store/server-facts.ts';
 import { listAliveRuns } from '../../store/task-runs.ts';
 import { listStandings, type NodeStanding, takesTasks } from '../node/standing.ts';
