@@ -2,6 +2,7 @@ import { formatByteSize } from '../config/byte-size.ts';
 import { formatDuration } from '../core/durations.ts';
 import { type Instant, MINUTE_MS } from '../core/instants.ts';
 import { WARNING } from '../core/outcome.ts';
+import { declaringFile, isGone } from '../core/owners.ts';
 import { isReboot } from '../core/schedule/cron-fields.ts';
 import { COUNT_LIMIT } from '../core/schedule/next-slot.ts';
 import { windowNever } from '../core/schedule/window.ts';
@@ -59,7 +60,10 @@ export function clockText(instant: Instant): string {
 
 /** Why nothing is coming. */
 function whyNever(view: TaskView, now: Instant): string {
-  const { task, faults, states } = view;
+  const { record, task, faults, states } = view;
+  if (isGone(record)) {
+    return goneText(record);
+  }
   if (faults.length > 0) {
     return 'the task is invalid';
   }
@@ -165,12 +169,20 @@ export function standingText(
   now: Instant,
   nextText: (instant: Instant, now: Instant) => string = startText,
 ): string {
+  if (isGone(record)) {
+    return 'gone';
+  }
   if (faults.length > 0) {
     return 'invalid';
   }
   const next = nextAt === null ? ticksAhead(states) : [nextText(nextAt, now)];
   const words = [...markTexts(states), ...next];
   return words.length === 0 ? nothingAhead(record) : words.join(', ');
+}
+
+/** What has become of a task that is gone. */
+export function goneText(record: TaskRecord): string {
+  return `the task is gone: ${declaringFile(record)} does not declare it any more`;
 }
 
 function nothingAhead({ fields: { active, scheduleKind, confirmation } }: TaskRecord): string {

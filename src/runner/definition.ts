@@ -1,5 +1,6 @@
 import type { DecidedDefinition } from '../core/due.ts';
 import { type Fault, messageOf } from '../core/errors.ts';
+import { goneFault } from '../core/owners.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, checkedBefore, type Task, type TaskDefinition, type TaskRecord } from '../core/task.ts';
 import { type Timetable, timetableOf } from '../core/timetable.ts';
@@ -30,7 +31,8 @@ export async function checkWholly(record: TaskRecord, registry: Registry): Promi
     ...(await registry.checkOptions(checked.task.module, checked.task.options)),
     ...(await faultsOfPlace(checked.task, registry)),
   ];
-  return { kind: 'checked', task: checked.task, faults };
+  const isGone = faults.length > 0 && record.fields.gone === true;
+  return { kind: 'checked', task: checked.task, faults: isGone ? [goneFault(record)] : faults };
 }
 
 /**

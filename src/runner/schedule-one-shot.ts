@@ -2,6 +2,7 @@ import { DefinitionError, type Fault } from '../core/errors.ts';
 import { toShortText } from '../core/instants.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { MAX_NAME_LENGTH } from '../core/names.ts';
+import { ownerOfOneShot } from '../core/owners.ts';
 import { ALL_NODES, type Task, type TaskDefinition } from '../core/task.ts';
 import type { OneShotWish } from '../execute/execution.ts';
 import { addOneShot } from '../store/one-shots.ts';
@@ -70,7 +71,7 @@ function fieldsOf(
     runUser: isSame ? task.runUser : null,
     memoryLimitBytes: isSame ? task.memoryLimitBytes : null,
     removeWhenDone: true,
-    owner: `task:${task.name}`,
+    owner: ownerOfOneShot(task),
   };
 }
 

@@ -1,13 +1,11 @@
 import type { Knex } from 'knex';
 import type { DatabaseLocation } from '../config/config.ts';
+import { OWNED_BY_FILE } from '../core/owners.ts';
 import type { TaskDefinition, TaskRecord } from '../core/task.ts';
 import { insertTask, updateTask } from './definitions.ts';
 import type { Row } from './driver.ts';
 import { withKnex, writeWithKnex } from './knex.ts';
 import { readTasks } from './task-rows.ts';
-
-/** How the owner of a task begins that a file of modules declares; the file follows. */
-export const OWNED_BY_FILE = 'modules:';
 
 /** What is to be written of tasks that code declares. */
 export type TaskChanges = {

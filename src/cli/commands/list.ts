@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { databaseName } from '../../config/config.ts';
 import { faultText } from '../../core/errors.ts';
 import { type Instant, toShortText } from '../../core/instants.ts';
+import { isGone } from '../../core/owners.ts';
 import { nameOf } from '../../core/task.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { holdText } from '../../runner/reasons.ts';
@@ -12,6 +13,7 @@ import type { ActionOf } from '../command-list.ts';
 import type { Context } from '../context.ts';
 import {
   fieldText,
+  goneText,
   lastRunText,
   nodesOf,
   optionsText,
@@ -79,8 +81,12 @@ async function printViews({ output }: Context, session: Session, views: readonly
   if (views.length > 0) {
     output.table(columnsAt(now), views);
   }
-  for (const { record, faults } of views.filter((view) => view.faults.length > 0)) {
-    output.line(printable(`task ${JSON.stringify(nameOf(record))} is invalid: ${faultText(faults)}`));
+  for (const { record, faults } of views) {
+    if (isGone(record)) {
+      output.line(printable(`${JSON.stringify(nameOf(record))}: ${goneText(record)}`));
+    } else if (faults.length > 0) {
+      output.line(printable(`task ${JSON.stringify(nameOf(record))} is invalid: ${faultText(faults)}`));
+    }
   }
   const hold = await findHold(session.store.driver, session.config.node, now);
   if (hold !== undefined) {

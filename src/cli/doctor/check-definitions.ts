@@ -1,9 +1,11 @@
 import { faultText } from '../../core/errors.ts';
 import { toShortText } from '../../core/instants.ts';
+import { isGone } from '../../core/owners.ts';
 import type { TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, type Task } from '../../core/task.ts';
 import type { ModuleListing } from '../../modules/registry.ts';
 import type { StoredTask } from '../../store/definitions.ts';
+import { goneText } from '../describe-task.ts';
 import type { StateView, TaskView } from '../task-view.ts';
 import { type Finding, fail, listed, ok, warn } from './finding.ts';
 
@@ -32,6 +34,10 @@ export function checkDefinitions(views: readonly TaskView[], nodes: ReadonlySet<
 
 function checkDefinition({ record, task, faults }: TaskView, nodes: ReadonlySet<string>): readonly Finding[] {
   const name = JSON.stringify(nameOf(record));
+  if (isGone(record)) {
+    const mend = `periodic-cron remove ${name}, or declare it again and sync`;
+    return [warn('definitions', `task ${name}: ${goneText(record)}`, mend)];
+  }
   if (faults.length > 0) {
     const isActive = record.fields.active !== false;
     const message = `task ${name} is invalid: ${faultText(faults)}`;

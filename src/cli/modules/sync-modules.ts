@@ -1,11 +1,12 @@
 import { formatDuration } from '../../core/durations.ts';
 import type { Fault } from '../../core/errors.ts';
+import { OWNED_BY_FILE } from '../../core/owners.ts';
 import type { TaskDefinition } from '../../core/task.ts';
 import { NO_MODULE } from '../../modules/foreign-modules.ts';
 import { type PeriodicSpec, whyNotScheduled } from '../../modules/periodic-task.ts';
 import type { ModuleEntry, ModuleListing } from '../../modules/registry.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
-import { OWNED_BY_FILE, readSyncedTasks, writeSyncedTasks } from '../../store/synced-tasks.ts';
+import { readSyncedTasks, writeSyncedTasks } from '../../store/synced-tasks.ts';
 import { actorName } from '../actor.ts';
 import type { Context } from '../context.ts';
 import { logChange } from '../event-log-change.ts';

@@ -1,6 +1,7 @@
 import { DefinitionError, type Fault } from '../../core/errors.ts';
+import { declaringFile, isOfFile } from '../../core/owners.ts';
 import { ALL_NODES, nameOf, runsOn, type TaskDefinition, type TaskRecord } from '../../core/task.ts';
-import { OWNED_BY_FILE, type TaskChanges } from '../../store/synced-tasks.ts';
+import type { TaskChanges } from '../../store/synced-tasks.ts';
 
 /** A task that a file on this node declares, as the row that it is to be. */
 export type DeclaredTask = { readonly file: string; readonly definition: TaskDefinition };
@@ -88,7 +89,7 @@ function changesText(record: TaskRecord, fields: Partial<TaskDefinition>, file: 
   const { module, scheduleKind, schedule } = record.fields;
   const words = {
     gone: 'enabled: its file declares it again',
-    owner: `file ${fileOf(record)} -> ${file}`,
+    owner: `file ${declaringFile(record)} -> ${file}`,
     module: `module ${String(module)} -> ${fields.module}`,
     schedule: `${String(scheduleKind)} ${String(schedule)} -> every ${fields.schedule}`,
     nodes: `node ${fields.nodes?.at(-1)} added`,
@@ -137,15 +138,7 @@ function ownerText(record: TaskRecord): string {
   if (owner === null) {
     return 'an operator';
   }
-  return isOfFile(owner) ? `${fileOf(record)} on another node` : String(owner);
-}
-
-function isOfFile(owner: unknown): owner is string {
-  return typeof owner === 'string' && owner.startsWith(OWNED_BY_FILE);
-}
-
-function fileOf({ fields }: TaskRecord): string {
-  return String(fields.owner).slice(OWNED_BY_FILE.length);
+  return isOfFile(owner) ? `${declaringFile(record)} on another node` : String(owner);
 }
 
 function listOf(nodes: unknown): readonly string[] {

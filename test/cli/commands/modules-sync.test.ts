@@ -157,6 +157,13 @@ describe('modules sync', () => {
       /made by +modules:\S+, gone: its file does not declare it any more\n/,
     );
     expect(await world.sync()).toEqual(['nothing to do: 1 as its file says']);
+    const why = /the task is gone: \S+tasks\.mjs does not declare it any more/;
+    expect((await world.call('list')).out).toMatch(/^no .* other .* gone$/m);
+    expect((await world.call('list')).out).toMatch(why);
+    expect((await world.call('explain', 'other')).out).toMatch(
+      /expected one that is declared, got "other", which \S+tasks\.mjs does not declare any more/,
+    );
+    expect((await world.call('doctor')).out).toMatch(why);
     world.write('tasks.mjs', declare('report', 'spacing: 300'), declare('other', 'spacing: 120'));
     expect(await world.sync()).toEqual([
       '~ other: enabled: its file declares it again, every 1m -> every 2m',

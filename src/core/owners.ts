@@ -1,0 +1,33 @@
+import type { Fault } from './errors.ts';
+import type { Task, TaskRecord } from './task.ts';
+
+/** How the owner of a task begins that a file of modules declares; the path of the file follows. */
+export const OWNED_BY_FILE = 'modules:';
+
+/** True for the owner of a task that a file declares. */
+export function isOfFile(owner: unknown): owner is string {
+  return typeof owner === 'string' && owner.startsWith(OWNED_BY_FILE);
+}
+
+/** The path of the file that declares a task, or did; any other owner as it stands. */
+export function declaringFile({ fields: { owner } }: TaskRecord): string {
+  return isOfFile(owner) ? owner.slice(OWNED_BY_FILE.length) : String(owner);
+}
+
+/** The owner of a one-shot that a run of the task has scheduled. */
+export function ownerOfOneShot({ name }: Pick<Task, 'name'>): string {
+  return `task:${name}`;
+}
+
+/** True for a task that is off since its file does not declare it any more. */
+export function isGone({ fields }: TaskRecord): boolean {
+  return fields.gone === true && fields.active === false;
+}
+
+/** Why a task has no module any more whose file does not declare it any more. */
+export function goneFault(record: TaskRecord): Fault {
+  return {
+    field: 'module',
+    message: `expected one that is declared, got ${JSON.stringify(record.fields.module)}, which ${declaringFile(record)} does not declare any more`,
+  };
+}
