@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { type Answer, lineOf } from './child-questions.ts';
 import type { OneShotWish, RunHost } from './execution.ts';
 import { checkedName, checkedOneShot } from './one-shot.ts';
-import { checkedCounter, checkedProgress, checkedStat } from './task-context.ts';
+import { checkedCounter, checkedProgress, checkedStats } from './task-context.ts';
 
 /** The run that a child process serves at the moment: nobody else is told anything, or may change anything. */
 export type AskingRun = { readonly runId: string; readonly host: RunHost };
@@ -73,11 +73,11 @@ async function answerTo(question: JsonObject, run: AskingRun | undefined): Promi
       await host.incrementCounter(name, by);
       return {};
     }
-    case 'record-stat': {
+    case 'record-stats': {
       const { at } = question;
       const date = typeof at === 'number' ? new Date(at) : at;
-      const stat = checkedStat({ key: question['key'], value: question['value'], date });
-      await host.recordStat(stat.key, stat.value, stat.at);
+      const stats = checkedStats(entriesIn(question['values']), date);
+      await host.recordStats(stats.values, stats.at);
       return {};
     }
     case 'schedule':
@@ -91,6 +91,12 @@ async function answerTo(question: JsonObject, run: AskingRun | undefined): Promi
     default:
       throw new Error('expected a question that the runner knows, got another');
   }
+}
+
+function entriesIn(values: JsonValue | undefined): readonly (readonly [unknown, unknown])[] {
+  return (Array.isArray(values) ? values : [undefined]).map((one: unknown) =>
+    isJsonObject(one) ? [one['key'], one['value']] : [one, undefined],
+  );
 }
 
 /** A wish as it came over the channel, in the form in which a module gives it. */

@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
-import type { OneShotWish, RunHost } from './execution.ts';
+import type { KeyedValue, OneShotWish, RunHost } from './execution.ts';
 
 // A module in a child process has questions and wishes that only the runner can answer, since it alone has the database.
 // They go over the channel as lines of JSON, beside the requests and the replies. This is the child's end.
@@ -9,7 +9,7 @@ import type { OneShotWish, RunHost } from './execution.ts';
 export type Question =
   | { readonly asks: 'still-mine' }
   | { readonly asks: 'increment-counter'; readonly name: string; readonly by: number }
-  | { readonly asks: 'record-stat'; readonly key: string; readonly value: number; readonly at?: number }
+  | { readonly asks: 'record-stats'; readonly values: readonly KeyedValue[]; readonly at?: number }
   | { readonly asks: 'schedule'; readonly wish: OneShotWish }
   | { readonly asks: 'postpone' | 'is-running'; readonly task: string };
 
@@ -51,9 +51,9 @@ export function askOver(
       },
       incrementCounter: async (name, by) =>
         void expectDone(await ask(runId, { asks: 'increment-counter', name, by })),
-      recordStat: async (key, value, at) => {
+      recordStats: async (values, at) => {
         const given = at === undefined ? {} : { at };
-        expectDone(await ask(runId, { asks: 'record-stat', key, value, ...given }));
+        expectDone(await ask(runId, { asks: 'record-stats', values, ...given }));
       },
       schedule: async (wish) => void expectDone(await ask(runId, { asks: 'schedule', wish })),
       postpone: async (task) => void expectDone(await ask(runId, { asks: 'postpone', task })),

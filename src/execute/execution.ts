@@ -43,8 +43,11 @@ export type RunHost = {
   readonly progress: (progress: Progress) => void;
   /** Adds to a counter of this node, at once. Rejects with a `DatabaseError` when that cannot be written. */
   readonly incrementCounter: (name: string, by: number) => Promise<void>;
-  /** Writes one value of a statistic, at once; without an instant, of now. Rejects like `incrementCounter`. */
-  readonly recordStat: (key: string, value: number, at: Instant | undefined) => Promise<void>;
+  /**
+   * Writes values of statistics at once, all of them or none; without an instant, of now. Rejects like
+   * `incrementCounter`.
+   */
+  readonly recordStats: (values: readonly KeyedValue[], at: Instant | undefined) => Promise<void>;
   /** Adds a one-shot of the run's task. Rejects with an error for people when it is refused. */
   readonly schedule: (wish: OneShotWish) => Promise<void>;
   /** Postpones a task here. Rejects with an error for people when it cannot be. */
@@ -52,6 +55,9 @@ export type RunHost = {
   /** Whether a run of the task is alive anywhere. Rejects for a name that no task has. */
   readonly isRunning: (task: string) => Promise<boolean>;
 };
+
+/** A value of the statistic with this name. */
+export type KeyedValue = { readonly key: string; readonly value: number };
 
 /** A task that a run wants to be run once, in a form that is checked by itself: see `checkedOneShot`. */
 export type OneShotWish = {

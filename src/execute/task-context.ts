@@ -3,7 +3,7 @@ import type { JsonValue } from '../core/json.ts';
 import { jsonCopyOf } from '../modules/json-copy.ts';
 import type { LogFields, TaskContext } from '../modules/module.ts';
 import { shown } from '../modules/option-faults.ts';
-import type { Progress, RunFacts, RunHost } from './execution.ts';
+import type { KeyedValue, Progress, RunFacts, RunHost } from './execution.ts';
 import { messageOfThrown } from './module-outcome.ts';
 import { checkedName, checkedOneShot } from './one-shot.ts';
 
@@ -54,9 +54,13 @@ export function createContext({ run, state, signal, host, print }: ContextParts)
       },
     },
     stats: {
-      record: async (given, number, date) => {
-        const { key, value, at } = checkedStat({ key: given, value: number, date });
-        await host.recordStat(key, value, at);
+      record: async (key, value, date) => {
+        const stats = checkedStats([[key, value]], date);
+        await host.recordStats(stats.values, stats.at);
+      },
+      recordAll: async (given, date) => {
+        const stats = checkedStats(entriesOf(given), date);
+        await host.recordStats(stats.values, stats.at);
       },
     },
     progress: (done, total) => host.progress(checkedProgress(done, total)),
@@ -80,25 +84,36 @@ export function checkedCounter(name: unknown, by: unknown): { readonly name: str
   return { name: checkedName('name of a counter', name), by: wholeIn(by) };
 }
 
+/** How many values are recorded together: one statement holds them all. */
+const MOST_VALUES = 1_000;
+
 /**
- * A value of a statistic; without a date it is of now.
+ * Values of statistics, by their names; without a date they are of now.
  *
- * @throws TypeError for what is no name, RangeError for a value that is not finite or a date that cannot be stored
+ * @throws TypeError for what is no name; RangeError for a value that is not finite, a date that cannot be stored, and too
+ * many values
  */
-export function checkedStat({
-  key,
-  value,
-  date,
-}: {
-  readonly key: unknown;
-  readonly value: unknown;
-  readonly date: unknown;
-}): { readonly key: string; readonly value: number; readonly at: Instant | undefined } {
+export function checkedStats(
+  entries: readonly (readonly [unknown, unknown])[],
+  date: unknown,
+): { readonly values: readonly KeyedValue[]; readonly at: Instant | undefined } {
+  if (entries.length > MOST_VALUES) {
+    throw new RangeError(`stats: expected at most ${MOST_VALUES} values together, got ${entries.length}`);
+  }
   return {
-    key: checkedName('name of a statistic', key),
-    value: finiteIn(value),
+    values: entries.map(([key, value]) => ({
+      key: checkedName('name of a statistic', key),
+      value: finiteIn(value),
+    })),
     at: date === undefined ? undefined : instantIn(date),
   };
+}
+
+function entriesOf(values: unknown): readonly (readonly [string, unknown])[] {
+  if (typeof values !== 'object' || values === null || Array.isArray(values)) {
+    throw new TypeError(`stats: expected an object of values by their names, got ${shown(values)}`);
+  }
+  return Object.entries(values);
 }
 
 function wholeIn(by: unknown): number {
@@ -110,7 +125,7 @@ function wholeIn(by: unknown): number {
 
 function finiteIn(value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new RangeError(`stats.record: expected a number that is finite, got ${String(value)}`);
+    throw new RangeError(`stats: expected a number that is finite, got ${String(value)}`);
   }
   return value;
 }
@@ -118,7 +133,7 @@ function finiteIn(value: unknown): number {
 function instantIn(date: unknown): Instant {
   const instant = date instanceof Date ? date.getTime() : Number.NaN;
   if (!(instant >= 0 && instant <= LAST_INSTANT)) {
-    throw new RangeError(`stats.record: expected a Date from 1970 to 9999, got ${String(date)}`);
+    throw new RangeError(`stats: expected a Date from 1970 to 9999, got ${String(date)}`);
   }
   return instant;
 }

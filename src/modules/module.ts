@@ -98,6 +98,12 @@ export type TaskStats = {
    * database does not take it
    */
   record(key: string, value: number, at?: Date): Promise<void>;
+  /**
+   * Records one value each of several series, by their names, all of one instant: either all of them, or none.
+   *
+   * @throws like `record`, and RangeError for more than 1,000 values
+   */
+  recordAll(values: Readonly<Record<string, number>>, at?: Date): Promise<void>;
 };
 
 /** Lines of a module's log become part of the run's output, in order with whatever else it prints. */

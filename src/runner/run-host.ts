@@ -5,7 +5,7 @@ import type { Progress, RunHost } from '../execute/execution.ts';
 import { incrementCounter } from '../store/counters.ts';
 import { holdsRun } from '../store/lease.ts';
 import { noteProgress } from '../store/live-runs.ts';
-import { recordStat } from '../store/stats.ts';
+import { recordStats } from '../store/stats.ts';
 import { hasLiveRun, lookUpTask } from '../store/task-lookup.ts';
 import type { Runner } from './runner.ts';
 
@@ -41,7 +41,13 @@ export function openRunHost(
       written.take(progress);
     },
     incrementCounter: (name, by) => incrementCounter(driver, { name, node: node.name, by }),
-    recordStat: (key, value, at) => recordStat(driver, { key, value, at: at ?? clock() }),
+    recordStats: (values, given) => {
+      const at = given ?? clock();
+      return recordStats(
+        driver,
+        values.map((one) => ({ ...one, at })),
+      );
+    },
     schedule: async (wish) => {
       scheduled += 1;
       if (scheduled > MOST_SCHEDULED) {

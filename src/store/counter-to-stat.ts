@@ -1,7 +1,7 @@
 import type { Instant } from '../core/instants.ts';
 import { type CounterPart, lockCounter, sumOf, takeOff } from './counters.ts';
 import type { Driver, Statements } from './driver.ts';
-import { recordStat } from './stats.ts';
+import { recordStats } from './stats.ts';
 
 export type CounterReading = {
   /** The live run that does this: it does it once, whatever becomes of connections. */
@@ -58,7 +58,7 @@ async function move(
   if (reset) {
     await takeOff(statements, counter, parts);
   }
-  await recordStat(statements, { key, value: number, at });
+  await recordStats(statements, [{ key, value: number, at }]);
   return { kind: 'written', value };
 }
 

@@ -5,13 +5,17 @@ import type { Driver, Row, Statements } from './driver.ts';
 /** One value of a series. */
 export type StatValue = { readonly key: string; readonly value: number; readonly at: Instant };
 
-/** Records a value of a series. */
-export async function recordStat({ run }: Pick<Statements, 'run'>, stat: StatValue): Promise<void> {
-  await run('INSERT INTO periodic_stat (recorded_at, stat_key, value) VALUES (?, ?, ?)', [
-    toText(stat.at),
-    stat.key,
-    stat.value,
-  ]);
+/** Records values of series in one statement: all of them, or none. What engines take together bounds how many. */
+export async function recordStats(
+  { run }: Pick<Statements, 'run'>,
+  stats: readonly StatValue[],
+): Promise<void> {
+  if (stats.length > 0) {
+    await run(
+      `INSERT INTO periodic_stat (recorded_at, stat_key, value) VALUES ${stats.map(() => '(?, ?, ?)').join(', ')}`,
+      stats.flatMap(({ at, key, value }) => [toText(at), key, value]),
+    );
+  }
 }
 
 /** A statistic, without its values. */

@@ -26,8 +26,7 @@ function recordingHost() {
   const host = hostWith({
     progress: ({ done, total }) => told.push(['progress', done, total]),
     incrementCounter: (name, by) => Promise.resolve(told.push(['counter', name, by])).then(() => undefined),
-    recordStat: (key, value, at) =>
-      Promise.resolve(told.push(['stat', key, value, at])).then(() => undefined),
+    recordStats: (values, at) => Promise.resolve(told.push(['stats', values, at])).then(() => undefined),
     schedule: (wish) => Promise.resolve(told.push(wish)).then(() => undefined),
     postpone: (task) => Promise.resolve(told.push(task)).then(() => undefined),
     isRunning: (task) => Promise.resolve(told.push(task) > 0),
@@ -43,6 +42,8 @@ test('counters, statistics and progress of a module reach its runner', async () 
     await counters.increment('seen', -3);
     await stats.record('load', 0.5, new Date(1000));
     await stats.record('load', 2);
+    await stats.recordAll({ ' load': 3, users: 7 }, new Date(2000));
+    await stats.recordAll({});
   }`;
   const { outcome } = await execute(requestFor(run, { host }));
   expect(outcome).toEqual({ kind: 'succeeded' });
@@ -50,8 +51,17 @@ test('counters, statistics and progress of a module reach its runner', async () 
     ['progress', 1, 4],
     ['counter', 'seen', 1],
     ['counter', 'seen', -3],
-    ['stat', 'load', 0.5, 1000],
-    ['stat', 'load', 2, undefined],
+    ['stats', [{ key: 'load', value: 0.5 }], 1000],
+    ['stats', [{ key: 'load', value: 2 }], undefined],
+    [
+      'stats',
+      [
+        { key: 'load', value: 3 },
+        { key: 'users', value: 7 },
+      ],
+      2000,
+    ],
+    ['stats', [], undefined],
   ]);
 });
 
@@ -99,12 +109,17 @@ test('what is no name or no number is refused in the module, before anybody is a
     for (const wrong of [
       () => counters.increment(''), () => counters.increment('a', 1.5), () => counters.increment(7),
       () => stats.record('a', NaN), () => stats.record('a', 1, new Date(NaN)), async () => progress(2, 1),
+      () => stats.recordAll([1]), () => stats.recordAll({ a: 1, b: '2' }), () => stats.recordAll({ '': 1 }),
+      () => stats.recordAll(Object.fromEntries(Array.from({ length: 1001 }, (_, number) => ['s' + number, 1]))),
     ]) await wrong().catch((error) => faults.push(error.name));
     return faults;
   }`;
   const { outcome } = await execute(requestFor(run, { host }));
   expect(outcome).toMatchObject({
-    result: ['TypeError', 'RangeError', 'TypeError', 'RangeError', 'RangeError', 'RangeError'],
+    result: [
+      ...['TypeError', 'RangeError', 'TypeError', 'RangeError', 'RangeError', 'RangeError'],
+      ...['TypeError', 'RangeError', 'TypeError', 'RangeError'],
+    ],
   });
   expect(told).toEqual([]);
 });
@@ -117,9 +132,9 @@ test('what a module writes to the channel by itself is checked by the runner', a
       { ...question, number: 901, asks: 'increment-counter', name: 'a\\u0000b', by: 1 },
       { ...question, number: 902, asks: 'increment-counter', name: { toString: 1 }, by: 1 },
       { ...question, number: 903, asks: 'increment-counter', name: 'a', by: 0.5 },
-      { ...question, number: 904, asks: 'record-stat', key: 'a', value: 'many' },
-      { ...question, number: 905, asks: 'record-stat', key: 'a', value: 1, at: 1e300 },
-      { ...question, number: 906, asks: 'record-stat', key: 'a', value: 1, at: 'now' },
+      { ...question, number: 904, asks: 'record-stats', values: [{ key: 'a', value: 1 }, { key: 'a', value: 'many' }] },
+      { ...question, number: 905, asks: 'record-stats', values: [{ key: 'a', value: 1 }], at: 1e300 },
+      { ...question, number: 906, asks: 'record-stats', values: 7 },
       { ...question, number: 907, asks: 'drop-table' },
       { ...question, number: 909, asks: 'schedule' },
       { ...question, number: 910, asks: 'schedule', wish: { name: 'a', when: { kind: 'ticks', after: -1 } } },

@@ -40,8 +40,10 @@ async function run(
     signal,
     log: { info: () => undefined },
     stats: {
-      record: (key: string, value: number, at?: Date) => {
-        written.push({ key, value, at: at?.toISOString() });
+      recordAll: (values: Readonly<Record<string, number>>, at?: Date) => {
+        for (const [key, value] of Object.entries(values)) {
+          written.push({ key, value, at: at?.toISOString() });
+        }
         return Promise.resolve();
       },
     },

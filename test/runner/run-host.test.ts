@@ -74,14 +74,22 @@ test('what a run counts and records stands under its node, by the clock of the r
   const { host, database } = await openHost();
   const run = host();
   await run.incrementCounter('seen', 3);
-  await run.recordStat('users', 7.5, undefined);
-  await run.recordStat('users', 8, at('11:00'));
+  await run.recordStats([{ key: 'users', value: 7.5 }], undefined);
+  const both = [
+    { key: 'users', value: 8 },
+    { key: 'load', value: 0.5 },
+  ];
+  await run.recordStats(both, at('11:00'));
+  await run.recordStats([], undefined);
   expect(database.sql.prepare('SELECT name, node, value FROM periodic_counter').all()).toEqual([
     { name: 'seen', node: 'alpha', value: 3 },
   ]);
-  expect(database.sql.prepare('SELECT recorded_at, value FROM periodic_stat ORDER BY id').all()).toEqual([
-    { recorded_at: '2026-03-10T12:06:00.000Z', value: 7.5 },
-    { recorded_at: '2026-03-10T11:00:00.000Z', value: 8 },
+  expect(
+    database.sql.prepare('SELECT stat_key, recorded_at, value FROM periodic_stat ORDER BY id').all(),
+  ).toEqual([
+    { stat_key: 'users', recorded_at: '2026-03-10T12:06:00.000Z', value: 7.5 },
+    { stat_key: 'users', recorded_at: '2026-03-10T11:00:00.000Z', value: 8 },
+    { stat_key: 'load', recorded_at: '2026-03-10T11:00:00.000Z', value: 0.5 },
   ]);
 });
 

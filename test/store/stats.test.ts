@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Driver } from '../../src/store/driver.ts';
-import { deleteStats, listStats, recordStat, valuesOfStat } from '../../src/store/stats.ts';
+import { deleteStats, listStats, recordStats, valuesOfStat } from '../../src/store/stats.ts';
 import { at } from '../support/builders.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
@@ -10,7 +10,7 @@ async function openStats(
 ): Promise<Driver> {
   const driver = await openDriver(await openVirtualDatabase());
   for (const [key, time, value] of stats) {
-    await recordStat(driver, { key, value, at: at(time) });
+    await recordStats(driver, [{ key, value, at: at(time) }]);
   }
   return driver;
 }
@@ -78,10 +78,27 @@ test('deleting takes what came before an instant, or all, and nothing of another
 
 test('deleting goes on until nothing is left', async () => {
   const driver = await openStats();
-  await driver.transaction(async (statements) => {
-    for (let index = 0; index < 2_500; index += 1) {
-      await recordStat(statements, { key: 'users', value: index, at: at('12:00') });
-    }
-  });
+  for (let from = 0; from < 2_500; from += 500) {
+    const stats = Array.from({ length: 500 }, (_, index) => ({
+      key: 'users',
+      value: from + index,
+      at: at('12:00'),
+    }));
+    await recordStats(driver, stats);
+  }
   expect(await deleteStats(driver, { key: 'users', before: undefined, signal })).toBe(2_500);
+});
+
+test('values that are recorded together are all there, or none is', async () => {
+  const driver = await openStats();
+  const stats = Array.from({ length: 1_000 }, (_, index) => ({
+    key: `s${index}`,
+    value: index,
+    at: at('12:00'),
+  }));
+  await recordStats(driver, stats);
+  expect(await listStats(driver)).toHaveLength(1_000);
+  const refused = { key: null as unknown as string, value: 1, at: at('12:01') };
+  await expect(recordStats(driver, [{ key: 'users', value: 1, at: at('12:01') }, refused])).rejects.toThrow();
+  expect(await valuesIn(driver)).toEqual([]);
 });

@@ -39,15 +39,17 @@ export const simplestatsModule = {
   async run(options: SimplestatsOptions, context: TaskContext, lent: JsonValue): Promise<JsonValue> {
     const { at, numbers, locations } = lentOf(lent);
     const asked = await askAll(options.queries, context.signal, locations);
-    const values = Object.entries({ ...numbers, ...asked }).map(
-      ([name, value]) => [statKey(options.stats_prefix, name), Number(value)] as const,
+    const values = Object.fromEntries(
+      Object.entries({ ...numbers, ...asked }).map(
+        ([name, value]) => [statKey(options.stats_prefix, name), Number(value)] as const,
+      ),
     );
-    for (const [key, value] of values) {
-      context.signal.throwIfAborted();
-      await context.stats.record(key, value, new Date(at));
+    context.signal.throwIfAborted();
+    await context.stats.recordAll(values, new Date(at));
+    for (const [key, value] of Object.entries(values)) {
       context.log.info(`${key}: ${value}`);
     }
-    return Object.fromEntries(values);
+    return values;
   },
 };
 
