@@ -82,3 +82,18 @@ export function joinMessages(...messages: ReadonlyArray<string | null>): string 
   const present = messages.filter((message) => message !== null && message !== '');
   return present.length === 0 ? null : present.join('; ');
 }
+
+const MAX_REMARK_LENGTH = 1_000;
+
+/**
+ * What a task said of its end, as the ledger holds it: one line of at most 1,000 characters. Without NUL, which PostgreSQL
+ * does not store, so that the end of the run would not be recorded, and without halves of pairs.
+ */
+export function remarkOf(text: string): string {
+  const line = text
+    .toWellFormed()
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replaceAll('\0', '\uFFFD')
+    .trim();
+  return line.length > MAX_REMARK_LENGTH ? `${line.slice(0, MAX_REMARK_LENGTH - 1)}…` : line;
+}

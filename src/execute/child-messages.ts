@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import type { Fault } from '../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { type Outcome, remarkOf } from '../core/outcome.ts';
 import { type DescribedModule, readDescribedModules, readFaults } from '../modules/description.ts';
 import { MAX_JSON_BYTES } from '../modules/json-copy.ts';
 import type { RunFacts } from './execution.ts';
@@ -121,7 +121,8 @@ function readModuleEnd(value: JsonValue | undefined): ModuleEnd | undefined {
   return outcome && (state === undefined ? { outcome } : { outcome, state });
 }
 
-// A child tells only what its module did: that it was timed out or cancelled is for the runner to say.
+// A child tells only what its module did: that it was timed out or cancelled is for the runner to say. A module may have
+// written this itself, so that what it says is cut here once more.
 function readOutcome(value: JsonValue | undefined): Outcome | undefined {
   if (value === undefined || !isJsonObject(value)) {
     return undefined;
@@ -132,7 +133,7 @@ function readOutcome(value: JsonValue | undefined): Outcome | undefined {
     return { kind, ...given };
   }
   if (kind === 'stopped' && typeof reason === 'string') {
-    return { kind, reason, ...given };
+    return { kind, reason: remarkOf(reason), ...given };
   }
-  return kind === 'failed' && typeof message === 'string' ? { kind, message } : undefined;
+  return kind === 'failed' && typeof message === 'string' ? { kind, message: remarkOf(message) } : undefined;
 }

@@ -1,5 +1,6 @@
 import { messageOf } from '../core/errors.ts';
 import { isJsonObject, type JsonValue } from '../core/json.ts';
+import { remarkOf } from '../core/outcome.ts';
 import { MAX_JSON_BYTES } from '../modules/json-copy.ts';
 import { shown } from '../modules/option-faults.ts';
 import { type CommandWish, openCommandWishes, readStateLine, readWish } from './command-wishes.ts';
@@ -226,7 +227,7 @@ function readResult(result: JsonValue): ReadLine {
 
 function readStopReason(reason: JsonValue): ReadLine {
   return typeof reason === 'string' && reason.trim() !== '' && reason.length <= MAX_REASON_LENGTH
-    ? { kind: 'reported', reported: { stopReason: reason } }
+    ? { kind: 'reported', reported: { stopReason: remarkOf(reason) } }
     : {
         kind: 'fault',
         message: `stop: expected a reason of 1 to ${MAX_REASON_LENGTH} characters, got ${shown(reason)}`,

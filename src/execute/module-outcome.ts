@@ -1,6 +1,6 @@
 import { messageOf } from '../core/errors.ts';
 import type { JsonValue } from '../core/json.ts';
-import type { Outcome } from '../core/outcome.ts';
+import { type Outcome, remarkOf } from '../core/outcome.ts';
 import { jsonCopyOf } from '../modules/json-copy.ts';
 import { readStop } from '../modules/module.ts';
 
@@ -26,7 +26,7 @@ function outcomeOfResult(returned: unknown): Outcome {
   const given = copy === undefined ? {} : { result: copy.value };
   return stopped === undefined
     ? { kind: 'succeeded', ...given }
-    : { kind: 'stopped', reason: stopped.reason, ...given };
+    : { kind: 'stopped', reason: remarkOf(stopped.reason), ...given };
 }
 
 /** An outcome with the state that goes with it: a failed run leaves the state as it was. */
@@ -38,13 +38,8 @@ export function endOf(outcome: Outcome, state: JsonValue | undefined): ModuleEnd
 /** Says in one line of bounded length what a module threw, whatever it was. */
 export function messageOfThrown(thrown: unknown): string {
   try {
-    const message = messageOf(thrown)
-      .replaceAll(/\s*\n\s*/g, ' ')
-      .trim();
-    return message.length > MAX_MESSAGE_LENGTH ? `${message.slice(0, MAX_MESSAGE_LENGTH - 1)}…` : message;
+    return remarkOf(messageOf(thrown));
   } catch {
     return 'threw a value that cannot be shown';
   }
 }
-
-const MAX_MESSAGE_LENGTH = 1_000;

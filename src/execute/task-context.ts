@@ -118,14 +118,16 @@ function entriesOf(values: unknown): readonly (readonly [string, unknown])[] {
 
 function wholeIn(by: unknown): number {
   if (typeof by !== 'number' || !Number.isSafeInteger(by)) {
-    throw new RangeError(`counters.increment: expected a whole number, got ${shown(by)}`);
+    throw new RangeError(
+      `counters.increment: expected a whole number from ${-Number.MAX_SAFE_INTEGER} to ${Number.MAX_SAFE_INTEGER}, got ${told(by)}`,
+    );
   }
   return by;
 }
 
 function finiteIn(value: unknown): number {
   if (typeof value !== 'number' || !Number.isFinite(value)) {
-    throw new RangeError(`stats: expected a number that is finite, got ${String(value)}`);
+    throw new RangeError(`stats: expected a number that is finite, got ${told(value)}`);
   }
   return value;
 }

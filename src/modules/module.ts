@@ -156,9 +156,17 @@ export function defineTaskModule<Schema extends $ZodType>(module: TaskModule<Sch
 
 /**
  * Returned from `run`: the task has done all it will ever do. It is terminated with this reason until an operator
- * resets it.
+ * resets it. A reason of more than 1,000 characters is cut.
+ *
+ * @throws TypeError without a reason: whoever finds the task terminated needs one
  */
 export function stop(reason: string, result?: JsonValue): Stop {
+  const given: unknown = reason;
+  if (typeof given !== 'string' || given.trim() === '') {
+    throw new TypeError(
+      `stop: expected a reason, got ${typeof given === 'string' ? 'an empty text' : String(given)}`,
+    );
+  }
   return { [STOP]: result === undefined ? { reason } : { reason, result } };
 }
 

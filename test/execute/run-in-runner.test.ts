@@ -47,6 +47,25 @@ test('a module that stops is never to be run again', async () => {
   expect((await shipped(() => stop('done'))).outcome).toEqual({ kind: 'stopped', reason: 'done' });
 });
 
+test.each([
+  ['of several lines', 'one\n  two', 'one two'],
+  ['that is long', 'x'.repeat(2_000), `${'x'.repeat(999)}…`],
+  ['with what not every engine stores', 'a\0b', 'a\uFFFDb'],
+])('a reason to stop %s is kept as one line', async (_, reason, kept) => {
+  expect((await shipped(() => stop(reason))).outcome).toEqual({ kind: 'stopped', reason: kept });
+});
+
+test.each([
+  [undefined, 'stop: expected a reason, got undefined'],
+  [' ', 'stop: expected a reason, got an empty text'],
+])(
+  'a module that stops for the reason %j fails, since whoever finds it terminated needs one',
+  async (reason, message) => {
+    const { outcome } = await shipped(() => stop(reason as string));
+    expect(outcome).toEqual({ kind: 'failed', message });
+  },
+);
+
 const hostileError = new Error('hidden');
 Object.defineProperty(hostileError, 'message', {
   get: () => {
@@ -63,6 +82,7 @@ test.each([
   ['text of several lines', 'one\n  two', 'one two'],
   ['an error whose message throws', hostileError, 'threw a value that cannot be shown'],
   ['a long text', 'x'.repeat(2_000), `${'x'.repeat(999)}…`],
+  ['a text with NUL', new Error('a\0b'), 'a\uFFFDb'],
 ])('a module that throws %s fails', async (_, thrown, message) => {
   const { outcome } = await shipped(() => {
     throw thrown;

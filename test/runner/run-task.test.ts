@@ -26,3 +26,17 @@ test('a result whose recording fails in an unknown way is spooled, and the other
   await world.tick('12:06');
   expect(world.ledger()).toEqual(['first 12:05 succeeded', 'second 12:05 succeeded']);
 });
+
+test('a message that an engine would not store is recorded as one that it does', async () => {
+  const world = await openVirtualWorld();
+  world.addTask({ name: 'odd', columns: { module: 'call' } });
+  world.script.call = () => {
+    throw new Error('NUL \0 and half a pair \ud800');
+  };
+  const report = await world.tick('12:05');
+  expect(report.runs).toMatchObject([{ task: 'odd', status: 'failed', spooled: false }]);
+  expect(world.sql.prepare('SELECT message FROM periodic_run').all()).toEqual([
+    { message: 'NUL \uFFFD and half a pair \uFFFD' },
+  ]);
+  expect(world.warnings()).toEqual([]);
+});
