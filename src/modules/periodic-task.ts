@@ -1,3 +1,4 @@
+import { didYouMean } from '../config/near-miss.ts';
 import { formatDuration, MAX_DURATION_S, parseDuration } from '../core/durations.ts';
 import { messageOf } from '../core/errors.ts';
 import { isJsonObject } from '../core/json.ts';
@@ -33,18 +34,23 @@ const PERIODIC = Symbol.for('periodic-cron.periodic');
 
 const NAME = /^[A-Za-z][\w.-]{0,99}$/;
 
+const SETTINGS = ['spacing', 'runImmediately', 'name', 'enabled', 'description'];
+
 /**
  * Declares a task in code: a module without options that calls `fn`, and what `periodic-cron modules sync` makes a row of.
  *
- * @throws TypeError for a name that is missing or none, RangeError for a spacing that is no duration
+ * @throws TypeError for a call without settings or function, a name that is missing or none, and a setting that nobody
+ * knows; RangeError for a spacing that is no duration
  */
 export function periodicTask(
   settings: PeriodicSettings,
   fn: (context: TaskContext) => ModuleResult | Promise<ModuleResult>,
 ): PeriodicTaskModule {
-  const { runImmediately = false, enabled = true } = settings;
+  checkCall(settings, fn);
+  const { spacing = 0, runImmediately = false, enabled = true } = settings;
   const id = checkedName(settings.name ?? fn.name);
-  const spacingSeconds = checkedSpacing(id, settings.spacing ?? 0);
+  checkKeys(id, settings);
+  const spacingSeconds = checkedSpacing(id, spacing);
   const spec = {
     spacingSeconds,
     runImmediately: checkedFlag(id, 'runImmediately', runImmediately),
@@ -95,6 +101,25 @@ export function readPeriodicSpec(value: unknown): PeriodicSpec | undefined {
 
 function isSpacing(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && Math.abs(value) <= MAX_DURATION_S;
+}
+
+/** Files of modules are mostly JavaScript, where no compiler has looked at the call. */
+function checkCall(settings: unknown, fn: unknown): void {
+  if (!isJsonObject(settings) || typeof fn !== 'function') {
+    throw new TypeError(
+      `periodicTask: expected settings and then a function, got ${shown(settings)} and ${shown(fn)}`,
+    );
+  }
+}
+
+/** A setting that is dropped in silence would give the task another rhythm than its author reads. */
+function checkKeys(name: string, settings: PeriodicSettings): void {
+  const unknown = Object.keys(settings).find((key) => !SETTINGS.includes(key));
+  if (unknown !== undefined) {
+    throw new TypeError(
+      `periodicTask ${JSON.stringify(name)}: expected one of ${SETTINGS.join(', ')}, got ${JSON.stringify(unknown)}${didYouMean(unknown, SETTINGS)}`,
+    );
+  }
 }
 
 function checkedName(name: unknown): string {

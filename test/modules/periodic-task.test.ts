@@ -47,6 +47,9 @@ describe('a task that is declared', () => {
     ['half a second', { spacing: 0.5 }, '"work": spacing: expected whole seconds'],
     ['no number', { spacing: Number.NaN }, 'or a duration such as 90s, got NaN'],
     ['no duration', { spacing: '5 minutes' }, 'expected a duration such as 90s'],
+    ['nothing for a duration', { spacing: null }, '"work": spacing: expected whole seconds'],
+    ['a setting of another system', { ticksBetweenRuns: 1 }, 'enabled, description, got "ticksBetweenRuns"'],
+    ['a setting with a slip', { runImmediatly: true }, '(did you mean runImmediately?)'],
     ['text for yes', { enabled: 'yes' }, '"work": enabled: expected true or false, got "yes"'],
   ])('with %s is refused', (_title, settings, message) => {
     const declare =
@@ -54,6 +57,18 @@ describe('a task that is declared', () => {
         ? () => periodicTask({}, async () => undefined)
         : () => periodicTask(settings as PeriodicSettings, work);
     expect(declare).toThrow(message);
+  });
+
+  test.each<[string, readonly unknown[], string]>([
+    ['nothing', [], 'got nothing and nothing'],
+    ['a period alone', [60], 'got 60 and nothing'],
+    ['a function alone', [work], 'got a function and nothing'],
+    ['a name alone', [{ name: 'a' }], 'got {"name":"a"} and nothing'],
+  ])('by %s is refused', (_title, given, message) => {
+    const declare = periodicTask as unknown as (...parts: readonly unknown[]) => unknown;
+    expect(() => declare(...given)).toThrow(
+      `periodicTask: expected settings and then a function, ${message}`,
+    );
   });
 });
 
