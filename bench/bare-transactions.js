@@ -66,7 +66,7 @@ const claim = database.transaction(({ task_id: task, scope_key: key, epoch, name
     ],
   );
 });
-const result = JSON.stringify({ runs: 0, ticks: 0, auditEntries: 0 });
+const result = JSON.stringify({ runs: 0, ticks: 0, auditEntries: 0, statValues: 0 });
 const output = 'info deleted 0 runs, 0 ticks and 0 audit entries\n';
 const end = database.transaction(({ task_id: task, scope_key: key, epoch }, token) => {
   endRun.run(null, 'succeeded', null, now, 1, null, null, result, output, output.length, token, 'running');

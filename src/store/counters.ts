@@ -1,5 +1,6 @@
 import { DatabaseError } from '../core/errors.ts';
 import type { Driver, Engine, Row, Statements } from './driver.ts';
+import { isOutOfRange } from './server-errors.ts';
 
 /** A sum that many runs add to, under one name. Each node has a row of its own, so that nodes never wait for each other. */
 export type Increment = { readonly name: string; readonly node: string; readonly by: number };
@@ -20,14 +21,24 @@ export type Counter = {
  *
  * @throws DatabaseError when the sum would leave what 64 bits hold, and like every call of the driver
  */
-export async function incrementCounter(driver: Driver, { name, node, by }: Increment): Promise<void> {
+export async function incrementCounter(driver: Driver, increment: Increment): Promise<void> {
+  const { name, node, by } = increment;
   // As a whole number for the driver too: beyond 2^53 the sum of a floating-point number would be another.
-  const changed = await driver.run(INCREMENT[driver.engine], [name, node, BigInt(by)]);
+  const changed = await driver
+    .run(INCREMENT[driver.engine], [name, node, BigInt(by)])
+    .catch((error: unknown) => {
+      throw isOutOfRange(error) ? tooLarge(increment, error) : error;
+    });
   if (changed === 0) {
-    throw new DatabaseError(
-      `counter ${JSON.stringify(name)} of node ${JSON.stringify(node)}: expected a sum of at most 64 bits, got one beyond after adding ${by}`,
-    );
+    throw tooLarge(increment);
   }
+}
+
+function tooLarge({ name, node, by }: Increment, cause?: unknown): DatabaseError {
+  return new DatabaseError(
+    `counter ${JSON.stringify(name)} of node ${JSON.stringify(node)}: expected a sum of at most 64 bits, got one beyond after adding ${by}`,
+    { cause },
+  );
 }
 
 const INCREMENT: Readonly<Record<Engine, string>> = {

@@ -1,6 +1,7 @@
 import { DAY_MS, type Instant, toText } from '../core/instants.ts';
 import { numberOf } from './cells.ts';
 import type { Engine, SqlValue, Statements } from './driver.ts';
+import { IS_STATE_OF_TASK } from './states-of-task.ts';
 
 /** Numbers that a single statement tells. */
 export type StoredNumber =
@@ -31,9 +32,8 @@ const SINCE = 'created_at >= ? AND started_at IS NOT NULL';
 const SQL: Readonly<Record<Exclude<StoredNumber, 'database_bytes'>, string>> = {
   tasks: 'SELECT count(*) AS number FROM periodic_task',
   active_tasks: 'SELECT count(*) AS number FROM periodic_task WHERE active',
-  terminated_tasks:
-    'SELECT count(DISTINCT task_id) AS number FROM periodic_task_state WHERE terminated_at IS NOT NULL',
-  failed_tasks: `SELECT count(DISTINCT task_id) AS number FROM periodic_task_state WHERE last_status IN ${FAILED}`,
+  terminated_tasks: tasksWith('s.terminated_at IS NOT NULL'),
+  failed_tasks: tasksWith(`s.last_status IN ${FAILED}`),
   runs_total: 'SELECT count(*) AS number FROM periodic_run WHERE started_at IS NOT NULL',
   runs_last_day: `SELECT count(*) AS number FROM periodic_run WHERE ${SINCE}`,
   failed_runs_last_day: `SELECT count(*) AS number FROM periodic_run WHERE ${SINCE} AND status IN ${FAILED}`,
@@ -41,6 +41,12 @@ const SQL: Readonly<Record<Exclude<StoredNumber, 'database_bytes'>, string>> = {
   live_runs: 'SELECT count(*) AS number FROM periodic_run WHERE live_node IS NOT NULL',
   nodes: 'SELECT count(*) AS number FROM periodic_node',
 };
+
+/** How many tasks have a state like this, among those by which they go. */
+function tasksWith(condition: string): string {
+  return `SELECT count(DISTINCT s.task_id) AS number FROM periodic_task_state s
+    JOIN periodic_task ON periodic_task.id = s.task_id WHERE ${condition} AND ${IS_STATE_OF_TASK}`;
+}
 
 const BYTES: Readonly<Record<Engine, string>> = {
   sqlite:

@@ -1,10 +1,12 @@
 import { DAY_MS, HOUR_MS, type Instant, toText } from '../core/instants.ts';
 import { instantOf, numberOf } from './cells.ts';
 import type { Driver } from './driver.ts';
+import { deleteStats, statKeys } from './stats.ts';
 
-/** How much history may stay. Null is no limit of that kind. */
+/** How much history may stay, and how old values of statistics may be. Null is no limit of that kind. */
 export type HistoryLimits = {
   readonly maxAgeDays: number | null;
+  readonly maxStatAgeDays: number | null;
   readonly maxRuns: number | null;
   readonly maxBytes: number | null;
 };
@@ -13,6 +15,7 @@ export type Pruned = {
   readonly runs: number;
   readonly ticks: number;
   readonly auditEntries: number;
+  readonly statValues: number;
   /** Nothing was deleted for its age: the clock says that no tick came for long, and it may be wrong. */
   readonly ageLeftOut: boolean;
 };
@@ -25,7 +28,7 @@ const LONG_GAP_MS = 2 * DAY_MS;
 /** Ticks this recent belong to the call that prunes. */
 const RECENT_MS = HOUR_MS;
 
-/** What {@link prune} works with: `signal` stops it between two batches. */
+/** What {@link pruneHistory} works with: `signal` stops it between two batches. */
 export type PruneRequest = {
   readonly limits: HistoryLimits;
   readonly batchSize: number;
@@ -34,13 +37,16 @@ export type PruneRequest = {
 };
 
 /**
- * Deletes the oldest history until age, count and bytes of the ledger are within their limits; ticks and audit entries
- * go by age. Works in small batches, so that nobody waits long for the lock. Live runs stay, whatever their age. What
- * was deleted never runs again: the states remember what has been handled.
+ * Deletes the oldest history until age, count and bytes of the ledger are within their limits; ticks, audit entries and
+ * values of statistics go by age. Works in small batches, so that nobody waits long for the lock. Live runs stay,
+ * whatever their age. What was deleted never runs again: the states remember what has been handled.
  */
 export async function pruneHistory(driver: Driver, request: PruneRequest): Promise<Pruned> {
-  const ageLeftOut = request.limits.maxAgeDays !== null && (await isAfterLongGap(driver, request.now));
-  const byAge = ageLeftOut ? { runs: 0, ticks: 0, auditEntries: 0 } : await pruneByAge(driver, request);
+  const { maxAgeDays, maxStatAgeDays } = request.limits;
+  const goesByAge = maxAgeDays !== null || maxStatAgeDays !== null;
+  const ageLeftOut = goesByAge && (await isAfterLongGap(driver, request.now));
+  const byAge = ageLeftOut ? NOTHING : await pruneByAge(driver, request);
+  const statValues = ageLeftOut ? 0 : await pruneStats(driver, request);
   const firstKept = await firstRunToKeep(driver, request.limits);
   const further =
     firstKept === null
@@ -50,7 +56,7 @@ export async function pruneHistory(driver: Driver, request: PruneRequest): Promi
           order: 'id',
           values: [firstKept],
         });
-  return { ...byAge, runs: byAge.runs + further, ageLeftOut };
+  return { ...byAge, runs: byAge.runs + further, statValues, ageLeftOut };
 }
 
 async function isAfterLongGap(driver: Driver, now: Instant): Promise<boolean> {
@@ -61,10 +67,14 @@ async function isAfterLongGap(driver: Driver, now: Instant): Promise<boolean> {
   return last !== null && now - last > LONG_GAP_MS;
 }
 
-async function pruneByAge(driver: Driver, request: PruneRequest): Promise<Omit<Pruned, 'ageLeftOut'>> {
+type PrunedByAge = Pick<Pruned, 'runs' | 'ticks' | 'auditEntries'>;
+
+const NOTHING: PrunedByAge = { runs: 0, ticks: 0, auditEntries: 0 };
+
+async function pruneByAge(driver: Driver, request: PruneRequest): Promise<PrunedByAge> {
   const { limits, now } = request;
   if (limits.maxAgeDays === null) {
-    return { runs: 0, ticks: 0, auditEntries: 0 };
+    return NOTHING;
   }
   const oldest = toText(now - limits.maxAgeDays * DAY_MS);
   const deleteOld = (table: HistoryTable, time: string, condition = '') =>
@@ -78,6 +88,22 @@ async function pruneByAge(driver: Driver, request: PruneRequest): Promise<Omit<P
     ticks: await deleteOld('periodic_tick', 'started_at'),
     auditEntries: await deleteOld('periodic_audit', 'changed_at'),
   };
+}
+
+/** One statistic after the other: no index tells which values are old, whatever their statistic. */
+async function pruneStats(driver: Driver, { limits, batchSize, now, signal }: PruneRequest): Promise<number> {
+  if (limits.maxStatAgeDays === null) {
+    return 0;
+  }
+  const before = now - limits.maxStatAgeDays * DAY_MS;
+  let total = 0;
+  for await (const key of statKeys(driver)) {
+    if (signal.aborted) {
+      break;
+    }
+    total += await deleteStats(driver, { key, before, batchSize, signal });
+  }
+  return total;
 }
 
 /** The least id of the newest runs that fit the limits of count and bytes; null when all fit. */

@@ -56,6 +56,18 @@ export function isDuplicateKey(error: unknown, key: string): boolean {
   );
 }
 
+/** Whether a server refused a number that is beyond what the type of its column holds. */
+export function isOutOfRange(error: unknown): boolean {
+  return OUT_OF_RANGE.has(codeOf(error));
+}
+
+/** PostgreSQL's, and those of MariaDB for a sum and for a value. */
+const OUT_OF_RANGE: ReadonlySet<string> = new Set([
+  '22003',
+  'ER_DATA_OUT_OF_RANGE',
+  'ER_WARN_DATA_OUT_OF_RANGE',
+]);
+
 /** Errors of the network that say that there is no server to talk to. */
 const UNREACHABLE: ReadonlySet<string> = new Set([
   'ECONNREFUSED',

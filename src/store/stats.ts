@@ -28,14 +28,17 @@ export type StatSummary = {
   readonly lastValue: number;
 };
 
-/** Every statistic, by name. */
+/** Every statistic, by name. Counting walks through all values; nothing else of it does. */
 export async function listStats({ all }: Pick<Statements, 'all'>): Promise<readonly StatSummary[]> {
   const rows = await all(
-    `SELECT k.stat_key, k.value_count, k.first_at, k.last_at,
+    `SELECT k.stat_key, k.value_count,
+       (SELECT v.recorded_at FROM periodic_stat v WHERE v.stat_key = k.stat_key
+        ORDER BY v.recorded_at LIMIT 1) AS first_at,
+       (SELECT v.recorded_at FROM periodic_stat v WHERE v.stat_key = k.stat_key
+        ORDER BY v.recorded_at DESC LIMIT 1) AS last_at,
        (SELECT v.value FROM periodic_stat v WHERE v.stat_key = k.stat_key
         ORDER BY v.recorded_at DESC, v.id DESC LIMIT 1) AS last_value
-     FROM (SELECT stat_key, count(*) AS value_count, min(recorded_at) AS first_at, max(recorded_at) AS last_at
-           FROM periodic_stat GROUP BY stat_key) k
+     FROM (SELECT stat_key, count(*) AS value_count FROM periodic_stat GROUP BY stat_key) k
      ORDER BY k.stat_key`,
   );
   return rows.map((row) => ({
@@ -45,6 +48,31 @@ export async function listStats({ all }: Pick<Statements, 'all'>): Promise<reado
     lastAt: instantOf(row['last_at']) ?? 0,
     lastValue: numberOf(row['last_value']),
   }));
+}
+
+/** Whether there is a value of this statistic. */
+export async function isStat({ all }: Pick<Statements, 'all'>, key: string): Promise<boolean> {
+  const rows = await all('SELECT id FROM periodic_stat WHERE stat_key = ? LIMIT 1', [key]);
+  return rows.length > 0;
+}
+
+/**
+ * The names of statistics, ascending. Each is looked up when it is asked for, by a step within the index, however many
+ * values it has.
+ */
+export async function* statKeys({ all }: Pick<Statements, 'all'>): AsyncGenerator<string, void> {
+  for (let last: string | undefined; ; ) {
+    const [row] = await all(
+      `SELECT stat_key FROM periodic_stat ${last === undefined ? '' : 'WHERE stat_key > ?'}
+       ORDER BY stat_key LIMIT 1`,
+      last === undefined ? [] : [last],
+    );
+    if (row === undefined) {
+      return;
+    }
+    last = String(row['stat_key']);
+    yield last;
+  }
 }
 
 /** Which values of a statistic are wanted: the newest of the span, both ends included. */
@@ -79,18 +107,23 @@ export type StatDeletion = {
   /** Only values of before this instant. */
   readonly before: Instant | undefined;
   readonly signal: AbortSignal;
+  /** How many values go at a time; 1,000 when absent. */
+  readonly batchSize?: number;
 };
 
 const BATCH = 1_000;
 
 /** Deletes values of a statistic, the oldest first, in batches, so that nobody waits long; returns how many. */
-export async function deleteStats(driver: Driver, { key, before, signal }: StatDeletion): Promise<number> {
+export async function deleteStats(
+  driver: Driver,
+  { key, before, signal, batchSize = BATCH }: StatDeletion,
+): Promise<number> {
   let total = 0;
   while (!signal.aborted) {
     const rows = await driver.all(
       `SELECT id FROM periodic_stat WHERE stat_key = ? ${before === undefined ? '' : 'AND recorded_at < ?'}
        ORDER BY recorded_at, id LIMIT ?`,
-      [key, ...(before === undefined ? [] : [toText(before)]), BATCH],
+      [key, ...(before === undefined ? [] : [toText(before)]), batchSize],
     );
     if (rows.length === 0) {
       return total;

@@ -70,6 +70,35 @@ test('tasks are counted by how they stand', async () => {
   });
 });
 
+test('states of nodes that a task has left, and of another scope, are not counted', async () => {
+  const { database, numbers } = await openWorld();
+  const { sql } = database;
+  const ids = ['left', 'shared', 'everywhere'].map((name) =>
+    database.addTask({ name, nodes: ['alpha', 'beta'] }),
+  );
+  sql
+    .prepare(
+      `UPDATE periodic_task_state SET epoch = epoch + 1, last_status = 'failed', terminated_reason = 'done',
+         terminated_at = '2026-03-10T11:00:00.000Z' WHERE scope_key = 'beta'`,
+    )
+    .run();
+  const counted = async () => {
+    const { failed_tasks: failed, terminated_tasks: terminated } = await numbers();
+    return { failed, terminated };
+  };
+  expect(await counted()).toEqual({ failed: 3, terminated: 3 });
+  const [left, shared, everywhere] = ids;
+  sql.prepare("DELETE FROM periodic_task_node WHERE task_id = ? AND node = 'beta'").run(left ?? 0);
+  sql.prepare("UPDATE periodic_task SET scope = 'one', timezone = 'UTC' WHERE id = ?").run(shared ?? 0);
+  sql
+    .prepare("UPDATE periodic_task_node SET node = '*' WHERE task_id = ? AND node = 'beta'")
+    .run(everywhere ?? 0);
+  expect(sql.prepare("SELECT task_id FROM periodic_task_state WHERE scope_key = 'beta'").all()).toHaveLength(
+    3,
+  );
+  expect(await counted()).toEqual({ failed: 1, terminated: 1 });
+});
+
 test('runs are counted by their age and how they ended; what never started is none', async () => {
   const { database, numbers } = await openWorld();
   insertRun(database, 30, 'failed');

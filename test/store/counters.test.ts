@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { DatabaseError, messageOf } from '../../src/core/errors.ts';
 import { incrementCounter, listCounters } from '../../src/store/counters.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
@@ -43,12 +44,20 @@ test('sums are exact beyond what a number holds', async () => {
   expect(counter?.value).toBe(1_002n * BigInt(most) - 1n);
 });
 
-test('a sum of more than 64 bits is refused, and the counter stays', async () => {
+test.each([
+  [1, 2n ** 63n - 1n],
+  [-1, -(2n ** 63n)],
+])('a sum of more than 64 bits, after adding %i, is refused, and the counter stays', async (by, most) => {
   const database = await openVirtualDatabase();
   const driver = await openDriver(database);
-  await incrementCounter(driver, { name: 'full', node: 'alpha', by: 1 });
-  database.sql.prepare('UPDATE periodic_counter SET value = 9223372036854775806').run();
-  await incrementCounter(driver, { name: 'full', node: 'alpha', by: 1 });
-  await expect(incrementCounter(driver, { name: 'full', node: 'alpha', by: 1 })).rejects.toThrow();
-  expect((await listCounters(driver))[0]?.value).toBe(2n ** 63n - 1n);
+  const increment = () => incrementCounter(driver, { name: 'full', node: 'alpha', by });
+  await increment();
+  database.sql.prepare(`UPDATE periodic_counter SET value = ${most - BigInt(by)}`).run();
+  await increment();
+  const refused = await increment().catch((error: unknown) => error);
+  expect(refused).toBeInstanceOf(DatabaseError);
+  expect(messageOf(refused)).toBe(
+    `counter "full" of node "alpha": expected a sum of at most 64 bits, got one beyond after adding ${by}`,
+  );
+  expect((await listCounters(driver))[0]?.value).toBe(most);
 });

@@ -2,13 +2,14 @@ import { expect, test } from 'vitest';
 import { DAY_MS, type Instant, toText } from '../../src/core/instants.ts';
 import type { Driver } from '../../src/store/driver.ts';
 import { type HistoryLimits, pruneHistory } from '../../src/store/prune.ts';
+import { recordStats } from '../../src/store/stats.ts';
 import { testedEngine } from '../support/engines.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase, sqliteOf } from '../support/virtual-database.ts';
 import { plansOf, queriesOf } from './asked-statements.ts';
 
 const NOW = Date.parse('2026-11-21T05:00:00.000Z');
-const NO_LIMITS: HistoryLimits = { maxAgeDays: null, maxRuns: null, maxBytes: null };
+const NO_LIMITS: HistoryLimits = { maxAgeDays: null, maxStatAgeDays: null, maxRuns: null, maxBytes: null };
 
 async function openDatabase(): Promise<Driver> {
   return openDriver(await openVirtualDatabase());
@@ -62,6 +63,7 @@ test('what is older than the age goes, in batches, with its ticks and audit entr
     runs: 5,
     ticks: 1,
     auditEntries: 0,
+    statValues: 0,
     ageLeftOut: false,
   });
   expect(await agesLeft(driver)).toEqual([89, 1]);
@@ -129,8 +131,60 @@ test('a clock that is ten years ahead for one tick deletes nothing for its age',
     runs: 0,
     ticks: 0,
     auditEntries: 0,
+    statValues: 0,
     ageLeftOut: true,
   });
+});
+
+/** Values of so many days ago, of each statistic. */
+async function addStats(driver: Driver, stats: Readonly<Record<string, readonly number[]>>) {
+  const values = Object.entries(stats).flatMap(([key, ages]) =>
+    ages.map((age) => ({ key, value: age, at: NOW - age * DAY_MS })),
+  );
+  await recordStats(driver, values);
+}
+
+async function statsLeft(driver: Driver) {
+  const rows = await driver.all('SELECT stat_key, value FROM periodic_stat ORDER BY stat_key, value');
+  return rows.map((row) => [row['stat_key'], row['value']]);
+}
+
+test('values of statistics stay unless an age is set for them; then those of all that are older go', async () => {
+  const driver = await openDatabase();
+  const old = Array.from({ length: 5 }, (_, index) => 400 + index);
+  await addStats(driver, { logins: [...old, 366, 365, 1], gone: old, users: [2] });
+  expect(await prune(driver, { maxAgeDays: 90 })).toMatchObject({ statValues: 0 });
+  expect(await statsLeft(driver)).toHaveLength(14);
+  await addRuns(driver, [400]);
+  expect(await prune(driver, { maxStatAgeDays: 365 })).toEqual({
+    runs: 0,
+    ticks: 0,
+    auditEntries: 0,
+    statValues: 11,
+    ageLeftOut: false,
+  });
+  expect(await statsLeft(driver)).toEqual([
+    ['logins', 1],
+    ['logins', 365],
+    ['users', 2],
+  ]);
+  expect(await agesLeft(driver)).toEqual([400]);
+});
+
+test('a clock that is years ahead for one tick, and an aborted pruning, leave statistics', async () => {
+  const driver = await openDatabase();
+  await addStats(driver, { logins: [500, 1] });
+  expect(await prune(driver, { maxStatAgeDays: 365 }, NOW, AbortSignal.abort())).toMatchObject({
+    statValues: 0,
+  });
+  await addTick(driver, 1, NOW);
+  const ahead = NOW + 3_653 * DAY_MS;
+  await addTick(driver, 2, ahead);
+  expect(await prune(driver, { maxStatAgeDays: 365 }, ahead)).toMatchObject({
+    statValues: 0,
+    ageLeftOut: true,
+  });
+  expect(await statsLeft(driver)).toHaveLength(2);
 });
 
 test('an aborted pruning stops before the next batch', async () => {

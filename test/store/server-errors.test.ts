@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isDuplicateKey, wordsOf } from '../../src/store/server-errors.ts';
+import { isDuplicateKey, isOutOfRange, wordsOf } from '../../src/store/server-errors.ts';
 
 const KEY = 'periodic_task_name_unique';
 
@@ -33,4 +33,17 @@ test.each([
 
 test('the words of a server come without the statement', () => {
   expect(wordsOf(mariadbError('no such table', 'ER_NO_SUCH_TABLE'))).toBe('no such table');
+});
+
+test.each([
+  ['PostgreSQL', postgresError(KEY, '22003'), true],
+  ['MariaDB', mariadbError("BIGINT value is out of range in 'x'", 'ER_DATA_OUT_OF_RANGE'), true],
+  [
+    'a value of MariaDB',
+    mariadbError("Out of range value for column 'x'", 'ER_WARN_DATA_OUT_OF_RANGE'),
+    true,
+  ],
+  ['another fault', mariadbError('out of range'), false],
+])('a number is too large for a column by its code: %s', (_title, error, expected) => {
+  expect(isOutOfRange(error)).toBe(expected);
 });

@@ -1,9 +1,18 @@
 import { expect, test } from 'vitest';
 import type { Driver } from '../../src/store/driver.ts';
-import { deleteStats, listStats, recordStats, valuesOfStat } from '../../src/store/stats.ts';
+import {
+  deleteStats,
+  isStat,
+  listStats,
+  recordStats,
+  statKeys,
+  valuesOfStat,
+} from '../../src/store/stats.ts';
 import { at } from '../support/builders.ts';
+import { testedEngine } from '../support/engines.ts';
 import { openDriver } from '../support/stored-state.ts';
-import { openVirtualDatabase } from '../support/virtual-database.ts';
+import { openVirtualDatabase, sqliteOf } from '../support/virtual-database.ts';
+import { plansOf, queriesOf } from './asked-statements.ts';
 
 async function openStats(
   ...stats: ReadonlyArray<readonly [key: string, time: string, value: number]>
@@ -61,6 +70,49 @@ test('the list tells of each statistic how many values it has, from when to when
     { key: 'users', count: 3, firstAt: at('12:01'), lastAt: at('12:03'), lastValue: 33 },
   ]);
 });
+
+async function keysOf(driver: Pick<Driver, 'all'>): Promise<readonly string[]> {
+  const keys: string[] = [];
+  for await (const key of statKeys(driver)) {
+    keys.push(key);
+  }
+  return keys;
+}
+
+test('the names are each told once, in their order, and no other is a statistic', async () => {
+  const driver = await openStats();
+  expect(await keysOf(driver)).toEqual([]);
+  for (const key of ['users', 'Zone', 'users', 'über', 'user', 'users']) {
+    await recordStats(driver, [{ key, value: 1, at: at('12:00') }]);
+  }
+  expect(await keysOf(driver)).toEqual(['Zone', 'user', 'users', 'über']);
+  expect([await isStat(driver, 'users'), await isStat(driver, 'Users')]).toEqual([true, false]);
+});
+
+test.runIf(testedEngine === 'sqlite')(
+  'whether there is a statistic, and which there are, is found by steps within the index',
+  async () => {
+    const database = await openVirtualDatabase();
+    const driver = await openDriver(database);
+    const stats = Array.from({ length: 900 }, (_, index) => ({
+      key: `s${index % 3}`,
+      value: 1,
+      at: at('12:00') + index,
+    }));
+    await recordStats(driver, stats);
+    const asked = await queriesOf(driver, async (spied) => {
+      await isStat(spied, 'nosuch');
+      await keysOf(spied);
+    });
+    const byIndex = 'USING COVERING INDEX periodic_stat_stat_key_recorded_at_index';
+    expect(plansOf(sqliteOf(database), asked)).toEqual([
+      `SEARCH periodic_stat ${byIndex} (stat_key=?)`,
+      // Of which it reads the first entry.
+      `SCAN periodic_stat ${byIndex}`,
+      ...Array(3).fill(`SEARCH periodic_stat ${byIndex} (stat_key>?)`),
+    ]);
+  },
+);
 
 test('deleting takes what came before an instant, or all, and nothing of another statistic', async () => {
   const driver = await openStats(

@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { DefinitionError } from '../../src/core/errors.ts';
 import { nameOf, type TaskDefinition } from '../../src/core/task.ts';
-import { readSyncedTasks, type TaskChanges, writeSyncedTasks } from '../../src/store/synced-tasks.ts';
+import {
+  readSyncedTasks,
+  type StoredForSync,
+  type TaskChanges,
+  writeSyncedTasks,
+} from '../../src/store/synced-tasks.ts';
 import { taskWith } from '../support/builders.ts';
+import { testedEngine } from '../support/engines.ts';
 import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
 
 const NOTHING: TaskChanges = { added: [], changed: [] };
@@ -29,7 +35,8 @@ function rows({ sql }: VirtualDatabase) {
 describe('the tasks of files', () => {
   test('are read with those of the names that are asked for, whoever owns them', async () => {
     const { location } = await databaseWithTasks();
-    const read = async (names: readonly string[]) => (await readSyncedTasks(location, names)).map(nameOf);
+    const read = async (names: readonly string[]) =>
+      (await readSyncedTasks(location, names)).records.map(nameOf);
     expect(await read([])).toEqual(['of_file']);
     expect(await read(['own', 'nosuch', 'of_file'])).toEqual(['own', 'of_file']);
   });
@@ -39,7 +46,7 @@ describe('the tasks of files', () => {
     const added = [
       definitionWith({ name: 'new', schedule: '9m', runImmediately: true, nodes: ['alpha', 'beta'] }),
     ];
-    await writeSyncedTasks(database.location, ACTOR, (records) => ({
+    await writeSyncedTasks(database.location, ACTOR, ({ records }) => ({
       added,
       changed: records.map((record) => ({ record, fields: { schedule: '7m', nodes: ['alpha', 'beta'] } })),
     }));
@@ -65,12 +72,36 @@ describe('the tasks of files', () => {
       throw new DefinitionError('modules sync', []);
     };
     await expect(writeSyncedTasks(database.location, ACTOR, refuse)).rejects.toThrow(DefinitionError);
-    const taken = (records: Parameters<Parameters<typeof writeSyncedTasks>[2]>[0]): TaskChanges => ({
+    const taken = ({ records }: StoredForSync): TaskChanges => ({
       added: [definitionWith({ name: 'fine' }), definitionWith({ name: 'own' })],
       changed: records.map((record) => ({ record, fields: { schedule: '7m' } })),
     });
     await expect(writeSyncedTasks(database.location, ACTOR, taken)).rejects.toThrow('expected a new name');
     expect(rows(database)).toEqual(before);
+  });
+
+  // A single process cannot wait for the lock of a SQLite file that it holds itself.
+  test.runIf(testedEngine !== 'sqlite')(
+    'are added once by several who add them at the same time, and the others decide anew',
+    async () => {
+      const { location, sql } = await openVirtualDatabase();
+      const wanted = ['one', 'two', 'three'].map((name) => definitionWith({ name }));
+      const names = wanted.map(({ name }) => name);
+      const sync = () =>
+        writeSyncedTasks(location, { names, actor: 'ann' }, ({ records }) => {
+          const there = records.map(nameOf);
+          return { added: wanted.filter(({ name }) => !there.includes(name)), changed: [] };
+        });
+      const done = await Promise.all([sync(), sync(), sync(), sync()]);
+      expect(done.map(({ added }) => added.length).sort()).toEqual([0, 0, 0, 3]);
+      expect(sql.prepare('SELECT name FROM periodic_task ORDER BY id').pluck().all()).toEqual(names);
+    },
+  );
+
+  test('come with the nodes that are known', async () => {
+    const { location, sql } = await openVirtualDatabase();
+    sql.prepare("INSERT INTO periodic_node (name) VALUES ('beta'), ('alpha')").run();
+    expect((await readSyncedTasks(location, [])).nodes.toSorted()).toEqual(['alpha', 'beta']);
   });
 
   test('are left alone where there is nothing to do', async () => {

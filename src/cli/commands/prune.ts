@@ -3,7 +3,12 @@ import { parseByteSize } from '../../config/byte-size.ts';
 import type { DatabaseLocation } from '../../config/config.ts';
 import { DefinitionError, UsageError } from '../../core/errors.ts';
 import { parseOptions } from '../../modules/options.ts';
-import { pruneHistoryModule } from '../../modules/shipped/prune-history.ts';
+import {
+  historyLimitsOf,
+  MAX_AGE_DAYS,
+  prunedText,
+  pruneHistoryModule,
+} from '../../modules/shipped/prune-history.ts';
 import { listTasks } from '../../store/definitions.ts';
 import { type HistoryLimits, type Pruned, pruneHistory } from '../../store/prune.ts';
 import type { ActionOf } from '../command-list.ts';
@@ -22,6 +27,7 @@ export function define(command: Command, actionOf: ActionOf): void {
       'Delete the oldest history now, within the limits of the prune_history task where no flag says otherwise.',
     )
     .option('--max-age-days <N>', `delete what is older, or "${UNLIMITED}"`)
+    .option('--max-stat-age-days <N>', `delete values of statistics that are older, or "${UNLIMITED}"`)
     .option('--max-runs <N>', `keep at most the newest N runs, or "${UNLIMITED}"`)
     .option('--max-bytes <B>', `keep at most B bytes of runs, such as 256MiB, or "${UNLIMITED}"`)
     .addHelpText(
@@ -31,7 +37,12 @@ export function define(command: Command, actionOf: ActionOf): void {
     .action(actionOf(prune));
 }
 
-type Flags = { readonly maxAgeDays?: string; readonly maxRuns?: string; readonly maxBytes?: string };
+type Flags = {
+  readonly maxAgeDays?: string;
+  readonly maxStatAgeDays?: string;
+  readonly maxRuns?: string;
+  readonly maxBytes?: string;
+};
 
 /** Only what a flag gives: null where it lifts a limit. */
 type GivenLimits = Partial<HistoryLimits>;
@@ -53,18 +64,20 @@ function prune(context: Context, flags: Flags): Promise<number> {
   );
 }
 
-function readFlags({ maxAgeDays, maxRuns, maxBytes }: Flags): GivenLimits {
+function readFlags({ maxAgeDays, maxStatAgeDays, maxRuns, maxBytes }: Flags): GivenLimits {
   return {
     ...(maxAgeDays === undefined
       ? {}
       : { maxAgeDays: limitValue('prune: --max-age-days', maxAgeDays, MAX_AGE) }),
+    ...(maxStatAgeDays === undefined
+      ? {}
+      : { maxStatAgeDays: limitValue('prune: --max-stat-age-days', maxStatAgeDays, MAX_AGE) }),
     ...(maxRuns === undefined ? {} : { maxRuns: limitValue('prune: --max-runs', maxRuns, MOST) }),
     ...(maxBytes === undefined ? {} : { maxBytes: bytesValue('prune: --max-bytes', maxBytes) }),
   };
 }
 
-// A hundred years: what is older than that, no clock of today has recorded.
-const MAX_AGE = { min: 1, max: 36_600 };
+const MAX_AGE = { min: 1, max: MAX_AGE_DAYS };
 
 function limitValue(flag: string, text: string, range: typeof MOST): number | null {
   return text === UNLIMITED ? null : countValue(flag, text, range);
@@ -94,10 +107,7 @@ async function usualRequest(
     throw new DefinitionError(`task ${JSON.stringify(String(task?.record.fields.name))}`, checked.faults);
   }
   const options = pruneHistoryModule.options.parse(checked.options);
-  return {
-    limits: { maxAgeDays: options.max_age_days, maxRuns: options.max_runs, maxBytes: options.max_bytes },
-    batchSize: options.batch_size,
-  };
+  return { limits: historyLimitsOf(options), batchSize: options.batch_size };
 }
 
 function tell({ output }: Context, limits: HistoryLimits, pruned: Pruned): void {
@@ -108,6 +118,5 @@ function tell({ output }: Context, limits: HistoryLimits, pruned: Pruned): void 
     output.document({ limits, deleted: pruned });
     return;
   }
-  const { runs, ticks, auditEntries } = pruned;
-  output.line(`deleted ${runs} runs, ${ticks} ticks and ${auditEntries} audit entries`);
+  output.line(prunedText(pruned, limits));
 }

@@ -29,7 +29,7 @@ Examples:
     .action(actionOf(showStat));
   command
     .command('delete')
-    .description('Delete the values of a statistic, without asking; nothing else ever does.')
+    .description('Delete the values of a statistic, without asking.')
     .argument('<key>', 'name of the statistic')
     .option('--before <T>', 'only those of before this instant, or of longer ago than this, such as 365d')
     .action(actionOf(deleteStat));

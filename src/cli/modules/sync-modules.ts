@@ -1,3 +1,4 @@
+import type { Config } from '../../config/config.ts';
 import { formatDuration } from '../../core/durations.ts';
 import type { Fault } from '../../core/errors.ts';
 import { OWNED_BY_FILE } from '../../core/owners.ts';
@@ -6,13 +7,21 @@ import { NO_MODULE } from '../../modules/foreign-modules.ts';
 import { type PeriodicSpec, whyNotScheduled } from '../../modules/periodic-task.ts';
 import type { ModuleEntry, ModuleListing } from '../../modules/registry.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
-import { readSyncedTasks, writeSyncedTasks } from '../../store/synced-tasks.ts';
+import { readSyncedTasks, type StoredForSync, writeSyncedTasks } from '../../store/synced-tasks.ts';
 import { actorName } from '../actor.ts';
 import type { Context } from '../context.ts';
 import { logChange } from '../event-log-change.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Session, withSession } from '../session.ts';
-import { type DeclaredTask, planSync, type SyncPlan } from './sync-plan.ts';
+import { printable } from '../terminal.ts';
+import {
+  type Check,
+  type Declarations,
+  type DeclaredTask,
+  faultsOf,
+  planSync,
+  type SyncPlan,
+} from './sync-plan.ts';
 
 /** Makes rows of the tasks that the files of this node declare, or with `plan` says what it would do. */
 export function syncModules(
@@ -23,10 +32,17 @@ export function syncModules(
     const { config, store } = session;
     const registry = await openRegistry(config, context.io.cwd);
     const declared = declaredIn(await (plan ? registry.readOnly() : registry).list());
-    const { tasks, faults } = await definitionsOf(declared, session);
+    const { checkDefinition: check } = await import('../../core/task-schema.ts');
+    const { tasks, faults } = definitionsOf(declared, config, check);
+    const declarations: Declarations = {
+      node: config.node,
+      tasks,
+      faults: [...declared.faults, ...faults],
+      emptyFiles: declared.emptyFiles,
+      missing: missingIn(config),
+    };
     const names = tasks.map(({ definition }) => definition.name);
-    const decide = (records: Parameters<typeof planSync>[1]): SyncPlan =>
-      planSync(tasks, records, { node: config.node, known: [...declared.faults, ...faults] });
+    const decide = (stored: StoredForSync): SyncPlan => planSync(declarations, stored, check);
     const actor = actorName(context.io.uid);
     const done = plan
       ? decide(await readSyncedTasks(store.database, names))
@@ -39,9 +55,18 @@ export function syncModules(
   });
 }
 
+/** Says where modules should have been named, if the configuration names none. */
+function missingIn({ modules, file }: Config): string | undefined {
+  if (modules.folders.length > 0 || modules.packages.length > 0) {
+    return undefined;
+  }
+  return file === undefined ? 'no configuration file' : `none in ${file}`;
+}
+
 type Declared = {
   readonly modules: readonly DeclaredModule[];
   readonly faults: readonly Fault[];
+  readonly emptyFiles: readonly string[];
 };
 type DeclaredModule = { readonly id: string; readonly file: string; readonly spec: PeriodicSpec };
 
@@ -57,6 +82,7 @@ function declaredIn({ modules, faults }: ModuleListing): Declared {
         .map(({ file, message }) => ({ field: file, message })),
       ...[...twice].map(([field, message]) => ({ field, message })),
     ],
+    emptyFiles: faults.filter(({ message }) => message === NO_MODULE).map(({ file }) => file),
   };
 }
 
@@ -64,21 +90,19 @@ function declaredModule({ id, file, periodic: spec, fault }: ModuleEntry): reado
   return file === undefined || spec === undefined || fault !== undefined ? [] : [{ id, file, spec }];
 }
 
-async function definitionsOf(
+function definitionsOf(
   { modules }: Declared,
-  { config }: Session,
-): Promise<{ readonly tasks: readonly DeclaredTask[]; readonly faults: readonly Fault[] }> {
-  const { checkDefinition } = await import('../../core/task-schema.ts');
+  config: Config,
+  check: Check,
+): { readonly tasks: readonly DeclaredTask[]; readonly faults: readonly Fault[] } {
   const tasks: DeclaredTask[] = [];
   const faults: Fault[] = [];
   for (const module of modules) {
-    const checked = checkDefinition(fieldsOf(module, config));
+    const checked = check(fieldsOf(module, config));
     if (checked.kind === 'valid') {
       tasks.push({ file: module.file, definition: checked.definition });
     } else {
-      faults.push(
-        ...checked.faults.map(({ field, message }) => ({ field: `${module.id}.${field}`, message })),
-      );
+      faults.push(...faultsOf(module.id, checked.faults));
     }
   }
   return { tasks, faults };
@@ -87,7 +111,7 @@ async function definitionsOf(
 /** What is not scheduled has a period that is never, so that whether it is active stays the operator's to say. */
 function fieldsOf(
   { id, file, spec }: DeclaredModule,
-  { node, defaultSpacingSeconds }: Session['config'],
+  { node, defaultSpacingSeconds }: Config,
 ): Partial<TaskDefinition> {
   const seconds = spec.spacingSeconds === 0 ? defaultSpacingSeconds : spec.spacingSeconds;
   const isScheduled = whyNotScheduled(spec) === undefined;
@@ -116,7 +140,7 @@ const SIGNS = { added: '+', changed: '~', gone: '-' } as const;
 
 function tell(
   { output }: Context,
-  { lines, unchanged }: SyncPlan,
+  { lines, unchanged, left, emptyFiles }: SyncPlan,
   { plan, declared }: { readonly plan: boolean; readonly declared: readonly DeclaredModule[] },
 ): void {
   const notScheduled = declared.flatMap(({ id, spec }) => {
@@ -124,14 +148,24 @@ function tell(
     return reason === undefined ? [] : [{ task: id, reason }];
   });
   if (output.isJson) {
-    output.document({ applied: !plan, changes: lines, unchanged, notScheduled });
+    output.document({ applied: !plan, changes: lines, unchanged, notScheduled, left, emptyFiles });
     return;
   }
+  for (const { file, tasks } of emptyFiles) {
+    output.line(
+      printable(
+        `! ${file} holds no module any more, and declared ${tasks.join(', ')}: if it is not whole, put it right and sync again`,
+      ),
+    );
+  }
   for (const { kind, task, what } of lines) {
-    output.line(`${SIGNS[kind]} ${task}: ${what}`);
+    output.line(printable(`${SIGNS[kind]} ${task}: ${what}`));
   }
   for (const { task, reason } of notScheduled) {
-    output.line(`  ${task}: not scheduled: ${reason}`);
+    output.line(printable(`  ${task}: not scheduled: ${reason}`));
+  }
+  for (const { task, reason } of left) {
+    output.line(printable(`  ${task}: left as it is: ${reason}`));
   }
   output.line(
     lines.length === 0

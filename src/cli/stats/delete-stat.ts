@@ -24,7 +24,7 @@ export function deleteStat(
     withSession(context, {}, async ({ store: { driver }, clock }) => {
       const before = beforeOf(flags.before, clock());
       const deleted = await deleteStats(driver, { key, before, signal });
-      // Nothing old enough is what a task that calls this every day hopes for.
+      // Nothing old enough is what somebody who does this every day hopes for.
       if (deleted === 0) {
         await requireKnown(driver, key);
       }

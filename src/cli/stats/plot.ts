@@ -4,7 +4,7 @@ import { scaleFor } from './scale.ts';
 
 export type Point = { readonly at: Instant; readonly value: number };
 
-const ROWS = 10;
+const MOST_ROWS = 10;
 const LEAST_WIDTH = 20;
 /** Below this span the labels tell seconds. */
 const SHORT_MS = 10 * MINUTE_MS;
@@ -22,8 +22,8 @@ export function plotLines(points: readonly Point[], width: number): readonly str
   const values = points.map(({ value }) => value);
   const least = values.reduce((a, b) => Math.min(a, b));
   const greatest = values.reduce((a, b) => Math.max(a, b));
-  const scale = scaleFor(least, greatest, ROWS);
-  const labels = Array.from({ length: ROWS }, (_, row) => scale.labelOf(row));
+  const scale = scaleFor(least, greatest, MOST_ROWS);
+  const labels = Array.from({ length: scale.rows }, (_, row) => scale.labelOf(row));
   const margin = Math.max(...labels.map((label) => label.length));
   const columns = Math.max(LEAST_WIDTH, width - margin - 2);
   const span = last.at - first.at;

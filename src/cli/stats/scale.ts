@@ -1,5 +1,7 @@
 /** Round numbers at equal distances, one for each row of a plot, that take in all values. */
 export type Scale = {
+  /** How many rows it takes. */
+  readonly rows: number;
   /** The row of a value, counted from 0 at the bottom. */
   readonly rowOf: (value: number) => number;
   /** The number that a row stands for, with as many digits as tell the rows apart. */
@@ -11,16 +13,27 @@ const NEARLY_NOTHING = 1e-290;
 const LARGEST_PLAIN = 1e12;
 const SMALLEST_PLAIN_STEP = 1e-6;
 
-/** Makes a scale from the least to the greatest value. Where all are the same, it takes in 0, so that there is a measure. */
-export function scaleFor(least: number, greatest: number, rows: number): Scale {
+/**
+ * Makes a scale of at most so many rows from the least to the greatest value. Where all are the same, it takes in 0, so
+ * that there is a measure.
+ */
+export function scaleFor(least: number, greatest: number, mostRows: number): Scale {
   const [low, high] = rangeOf(least, greatest);
-  const step = stepFor(low, high, rows);
+  const { step, lastDigit } = stepFor(low, high, mostRows);
   const base = Math.floor(low / step);
-  const largest = Math.max(Math.abs(base * step), Math.abs((base + rows - 1) * step));
+  const rows = Math.min(mostRows, Math.ceil(high / step) - base + 1);
+  const numberOf = (row: number): number => within((base + row) * step);
+  const largest = Math.max(Math.abs(numberOf(0)), Math.abs(numberOf(rows - 1)));
   return {
+    rows,
     rowOf: (value) => Math.min(rows - 1, Math.max(0, Math.round(value / step - base))),
-    labelOf: (row) => numberText((base + row) * step, { step, largest }),
+    labelOf: (row) => numberText(numberOf(row), { step, lastDigit, largest }),
   };
+}
+
+/** A round number beside the largest ones may be more than a number holds. */
+function within(value: number): number {
+  return Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value));
 }
 
 function rangeOf(least: number, greatest: number): readonly [low: number, high: number] {
@@ -32,16 +45,22 @@ function rangeOf(least: number, greatest: number): readonly [low: number, high: 
   return isFlat ? [Math.min(0, least), Math.max(0, greatest)] : [least, greatest];
 }
 
-/** The least of 1, 2 and 5 times a power of ten with which the rows reach from the lowest value to the highest. */
-function stepFor(low: number, high: number, rows: number): number {
+type Step = {
+  readonly step: number;
+  /** The power of ten of the last digit that tells the rows apart. */
+  readonly lastDigit: number;
+};
+
+/** The least of 1, 2, 2.5 and 5 times a power of ten with which the rows reach from the lowest value to the highest. */
+function stepFor(low: number, high: number, rows: number): Step {
   const gaps = rows - 1;
   // Divided first: the difference itself may be more than a number holds.
   let power = Math.floor(Math.log10(high / gaps - low / gaps));
   for (;;) {
-    for (const digit of [1, 2, 5]) {
-      const step = Number(`${digit}e${power}`);
+    for (const digits of [1, 2, 2.5, 5]) {
+      const step = Number(`${digits}e${power}`);
       if (Math.ceil(high / step) - Math.floor(low / step) <= gaps) {
-        return step;
+        return { step, lastDigit: Number.isInteger(digits) ? power : power - 1 };
       }
     }
     power += 1;
@@ -50,9 +69,8 @@ function stepFor(low: number, high: number, rows: number): number {
 
 function numberText(
   value: number,
-  { step, largest }: { readonly step: number; readonly largest: number },
+  { step, lastDigit, largest }: Step & { readonly largest: number },
 ): string {
-  const lastDigit = Math.floor(Math.log10(step));
   if (largest < LARGEST_PLAIN && step >= SMALLEST_PLAIN_STEP) {
     return value.toFixed(Math.max(0, -lastDigit));
   }

@@ -47,6 +47,10 @@ function openSyncWorld(config = ''): SyncWorld {
 const declare = (name: string, settings = ''): string =>
   `periodicTask({ ${settings} }, async function ${name}() {})`;
 
+const asNode = ({ folder }: SyncWorld, node: string) => ({
+  env: { HOME: folder, TZ: 'UTC', PERIODIC_CRON_NODE: node },
+});
+
 describe('modules sync', () => {
   test('makes rows of what files declare, and lists them as modules', async () => {
     const world = openSyncWorld('default_spacing: 10m\n');
@@ -194,8 +198,7 @@ describe('modules sync', () => {
           'SELECT node FROM periodic_task_node n JOIN periodic_task t ON t.id = n.task_id WHERE owner IS NOT NULL ORDER BY node',
         )
         .map(({ node }) => node);
-    const asBeta = () =>
-      world.callAs({ env: { HOME: world.folder, TZ: 'UTC', PERIODIC_CRON_NODE: 'beta' } }, 'modules', 'sync');
+    const asBeta = () => world.callAs(asNode(world, 'beta'), 'modules', 'sync');
     await world.sync();
     expect((await asBeta()).out).toContain('~ report: node beta added\n');
     expect(nodes()).toEqual(['alpha', 'beta']);
@@ -237,6 +240,124 @@ describe('modules sync', () => {
     world.write('tasks.mjs', '{');
     expect((await world.sync())[0]).toBe('exit 2');
     expect(world.rows()).toMatchObject([{ active: 1, gone: 0 }]);
+  });
+
+  test('refuses a configuration that names no modules any more, where tasks would go', async () => {
+    const world = openSyncWorld();
+    const file = join(world.folder, 'periodic-cron.yaml');
+    writeFileSync(file, 'node: alpha\n');
+    await world.call('migrate');
+    expect(await world.sync()).toEqual(['nothing to do: 0 as their files say']);
+    writeFileSync(file, 'node: alpha\nmodules:\n  folders: [modules]\n');
+    world.write('tasks.mjs', declare('report', 'spacing: 300'), declare('other', 'spacing: 60'));
+    await world.sync();
+    writeFileSync(file, 'node: alpha\n');
+    const refused = [
+      'exit 2',
+      `periodic-cron: modules sync: expected folders or packages of modules, got none in ${file}: 2 tasks that files declared would go from node alpha; name them under "modules", or say what becomes of the tasks with "periodic-cron set NAME -n …" or "periodic-cron remove NAME"`,
+    ];
+    expect(await world.sync('--plan')).toEqual(refused);
+    expect(await world.sync()).toEqual(refused);
+    expect(world.rows()).toMatchObject([
+      { active: 1, gone: 0 },
+      { active: 1, gone: 0 },
+    ]);
+    rmSync(file);
+    expect((await world.callAs(asNode(world, 'alpha'), 'modules', 'sync')).err).toContain(
+      'got no configuration file: 2 tasks that files declared would go from node alpha',
+    );
+  });
+
+  test('leaves a task of all nodes that its file is missing for on one of several', async () => {
+    const world = openSyncWorld();
+    world.write('tasks.mjs', declare('report', 'spacing: 300'));
+    await world.sync();
+    await world.call('set', 'report', '-n', '*');
+    world.sql("INSERT INTO periodic_node (name) VALUES ('alpha'), ('beta')");
+    world.write('tasks.mjs', declare('other', 'spacing: 60'));
+    const left =
+      'no file declares it on node alpha, but it is on every node ("*"): name the nodes that have its file with "periodic-cron set report -n …", or end it with "periodic-cron remove report"';
+    const first = (await world.sync('--plan')).slice(1);
+    expect(first).toEqual([
+      `  report: left as it is: ${left}`,
+      'would be: 1 added, 0 changed, 0 gone, 0 unchanged',
+    ]);
+    expect((await world.sync())[1]).toBe(`  report: left as it is: ${left}`);
+    expect(world.rows()[0]).toMatchObject({ name: 'report', active: 1, gone: 0 });
+    const { changes, left: told } = JSON.parse((await world.call('modules', 'sync', '--json')).out);
+    expect({ changes, told }).toEqual({ changes: [], told: [{ task: 'report', reason: left }] });
+    world.sql("DELETE FROM periodic_node WHERE name = 'beta'");
+    expect((await world.sync())[0]).toBe('- report: disabled: no file declares it any more');
+    expect(world.rows()[0]).toMatchObject({ name: 'report', active: 0, gone: 1 });
+    expect(await world.sync()).toEqual(['nothing to do: 1 as its file says']);
+  });
+
+  test('refuses a spacing that does not go with what an operator set, and writes nothing', async () => {
+    const world = openSyncWorld();
+    world.write('tasks.mjs', declare('report', 'spacing: 300'), declare('other', 'spacing: 60'));
+    await world.sync();
+    await world.call('set', 'report', '--backoff', 'on_failure', '--max-period', '10m');
+    world.write(
+      'tasks.mjs',
+      declare('report', 'spacing: 3600'),
+      declare('other', 'spacing: 90'),
+      declare('fresh', 'spacing: 60'),
+    );
+    const refused = [
+      'exit 2',
+      'periodic-cron: modules sync: report.max_period: expected at least the period (1h), got 10m',
+    ];
+    expect(await world.sync('--plan')).toEqual(refused);
+    expect(await world.sync()).toEqual(refused);
+    expect(world.rows()).toMatchObject([
+      { name: 'report', schedule: '5m' },
+      { name: 'other', schedule: '1m' },
+    ]);
+    await world.call('set', 'report', '--max-period', '2h');
+    expect((await world.sync()).at(-1)).toBe('done: 1 added, 2 changed, 0 gone, 0 unchanged');
+  });
+
+  test('stops a task with a first slot, and gives it none when it runs again', async () => {
+    const world = openSyncWorld();
+    world.write('tasks.mjs', declare('report', 'spacing: 60, runImmediately: true'));
+    await world.sync();
+    world.write('tasks.mjs', declare('report', 'spacing: 60, runImmediately: true, enabled: false'));
+    expect((await world.sync())[0]).toBe('~ report: every 1m -> every -1m, no first slot any more');
+    expect(world.rows()).toMatchObject([{ schedule: '-1m', now: 0 }]);
+    world.write('tasks.mjs', declare('report', 'spacing: 60, runImmediately: true'));
+    expect((await world.sync())[0]).toBe('~ report: every -1m -> every 1m');
+    expect(world.rows()).toMatchObject([{ schedule: '1m', now: 0 }]);
+  });
+
+  test('warns of a file that holds no module any more, whose tasks go', async () => {
+    const world = openSyncWorld();
+    const file = world.write('tasks.mjs', declare('report', 'spacing: 300'), declare('other', 'spacing: 60'));
+    await world.sync();
+    writeFileSync(join(world.folder, 'modules', 'never-held-one.mjs'), '');
+    writeFileSync(file, '');
+    const warning = `! ${file} holds no module any more, and declared report, other: if it is not whole, put it right and sync again`;
+    expect((await world.sync('--plan'))[0]).toBe(warning);
+    expect(JSON.parse((await world.call('modules', 'sync', '--plan', '--json')).out).emptyFiles).toEqual([
+      { file, tasks: ['report', 'other'] },
+    ]);
+    expect(await world.sync()).toEqual([
+      warning,
+      '- report: disabled: no file declares it any more',
+      '- other: disabled: no file declares it any more',
+      'done: 0 added, 0 changed, 2 gone, 0 unchanged',
+    ]);
+    expect(await world.sync()).toEqual(['nothing to do: 0 as their files say']);
+  });
+
+  test('takes a task that was renamed in code for a new one', async () => {
+    const world = openSyncWorld();
+    const file = world.write('tasks.mjs', declare('report', 'spacing: 300'));
+    await world.sync();
+    world.write('tasks.mjs', declare('summary', 'spacing: 300'));
+    expect((await world.sync()).slice(0, 2)).toEqual([
+      `+ summary: every 5m (${file})`,
+      '- report: disabled: no file declares it any more',
+    ]);
   });
 
   test('with --plan writes nothing, and needs a database to compare with', async () => {

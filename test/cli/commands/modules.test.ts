@@ -85,10 +85,10 @@ describe('modules show', () => {
       'runs in      the runner',
       'file         shipped with periodic-cron',
       '',
-      'OPTION        TYPE            DEFAULT    DESCRIPTION',
-      'max_age_days  integer | null  90         delete runs, ticks and audit entries older than this; null keeps them',
-      'max_runs      integer | null  100000     keep at most so many of the newest runs; null keeps all',
-      'max_bytes     integer | null  268435456  keep at most so many bytes of the newest runs, output included; null keeps all',
+      'OPTION             TYPE            DEFAULT    DESCRIPTION',
+      'max_age_days       integer | null  90         delete runs, ticks and audit entries older than this; null keeps them',
+      'max_runs           integer | null  100000     keep at most so many of the newest runs; null keeps all',
+      'max_bytes          integer | null  268435456  keep at most so many bytes of the newest runs, output included; null keeps all',
     ]);
   });
 
@@ -106,6 +106,7 @@ describe('modules show', () => {
           { name: 'max_age_days', type: 'integer | null', required: false, default: 90, secret: false },
           { name: 'max_runs' },
           { name: 'max_bytes' },
+          { name: 'max_stat_age_days', type: 'integer | null', required: false, default: null },
           { name: 'batch_size', type: 'integer', default: 500 },
         ],
       },

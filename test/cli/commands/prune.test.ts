@@ -42,8 +42,8 @@ describe('prune', () => {
     setOptions(world, { max_age_days: 35, max_runs: 2 });
     const { out } = await world.call('prune', '--max-runs', '10', '--json');
     expect(JSON.parse(out)).toEqual({
-      limits: { maxAgeDays: 35, maxRuns: 10, maxBytes: 268_435_456 },
-      deleted: { runs: 2, ticks: 0, auditEntries: 0, ageLeftOut: false },
+      limits: { maxAgeDays: 35, maxStatAgeDays: null, maxRuns: 10, maxBytes: 268_435_456 },
+      deleted: { runs: 2, ticks: 0, auditEntries: 0, statValues: 0, ageLeftOut: false },
     });
     expect(agesIn(world)).toEqual([30, 20, 10]);
     await world.call('prune');
@@ -67,6 +67,44 @@ describe('prune', () => {
       'deleted 2 runs, 0 ticks and 0 audit entries\n',
     );
     expect(agesIn(world)).toEqual([2, 1]);
+  });
+
+  test('deletes statistics where the task or a flag says how old they may be', async () => {
+    const world = await worldWithRuns(1);
+    const left = () => world.sql('SELECT value FROM periodic_stat ORDER BY id').map(({ value }) => value);
+    for (const age of [500, 400, 300]) {
+      const at = new Date(NOW - age * DAY_MS).toISOString();
+      world.sql(
+        'INSERT INTO periodic_stat (recorded_at, stat_key, value) VALUES (?, ?, ?)',
+        at,
+        'logins',
+        age,
+      );
+    }
+    await world.call('prune');
+    expect(left()).toEqual([500, 400, 300]);
+    expect(await world.call('prune', '--max-stat-age-days', '450')).toEqual({
+      exitCode: 0,
+      out: 'deleted 0 runs, 0 ticks, 0 audit entries and 1 values of statistics\n',
+      err: '',
+    });
+    setOptions(world, { max_stat_age_days: 350 });
+    await world.call('prune', '--max-stat-age-days', 'none');
+    expect(left()).toEqual([400, 300]);
+    const { limits, deleted } = JSON.parse((await world.call('prune', '--json')).out);
+    expect([limits.maxStatAgeDays, deleted.statValues]).toEqual([350, 1]);
+    expect(left()).toEqual([300]);
+  });
+
+  test('deletes them also when its task runs, and tells how many', async () => {
+    const world = await worldWithRuns();
+    setOptions(world, { max_stat_age_days: 350 });
+    const at = new Date(NOW - 400 * DAY_MS).toISOString();
+    world.sql('INSERT INTO periodic_stat (recorded_at, stat_key, value) VALUES (?, ?, ?)', at, 'logins', 1);
+    expect((await world.call('run_manually', '-t', 'prune_history')).exitCode).toBe(0);
+    const [run] = world.sql("SELECT result, output FROM periodic_run WHERE task_name = 'prune_history'");
+    expect(JSON.parse(run.result)).toMatchObject({ statValues: 1 });
+    expect(run.output).toContain('and 1 values of statistics');
   });
 
   test('uses the defaults of the module where there is no such task', async () => {
@@ -99,6 +137,7 @@ describe('prune', () => {
   test.each([
     ['--max-age-days', '0', 'expected a whole number from 1 to 36600, got "0"'],
     ['--max-age-days', '36601', 'expected a whole number from 1 to 36600, got "36601"'],
+    ['--max-stat-age-days', '0', 'expected a whole number from 1 to 36600, got "0"'],
     ['--max-runs', 'all', 'expected a whole number from 1 to 9007199254740991, got "all"'],
     ['--max-bytes', '0', 'expected a size such as 1048576, 64KiB or 256MiB, or "none", got "0"'],
     ['--max-bytes', '12x', 'expected a size such as 1048576, 64KiB or 256MiB, or "none", got "12x"'],

@@ -53,10 +53,10 @@ describe('stats show', () => {
     const { call } = await openStats(1, 9, 5);
     const { exitCode, out, err } = await call('stats', 'show', 'logins');
     const lines = out.split('\n');
-    expect([exitCode, err, lines.length]).toEqual([0, '', 15]);
-    expect(lines[1]).toMatch(/^ 9 \| +\*$/);
-    expect(lines[10]).toBe(`   +${'-'.repeat(76)}`);
-    expect(lines.slice(12)).toEqual([
+    expect([exitCode, err, lines.length]).toEqual([0, '', 14]);
+    expect(lines[0]).toMatch(/^9 \| +\*$/);
+    expect(lines[9]).toBe(`  +${'-'.repeat(77)}`);
+    expect(lines.slice(11)).toEqual([
       'logins: 3 values from 2026-11-20 21:55:10Z to 2026-11-20 23:55:10Z',
       'least 1, greatest 9, latest 5',
       '',
@@ -70,7 +70,7 @@ describe('stats show', () => {
       Math.max(
         ...out
           .split('\n')
-          .slice(0, 12)
+          .slice(0, 11)
           .map((line) => line.length),
       ),
     ).toBe(50);
@@ -123,6 +123,23 @@ describe('stats show', () => {
     const { call } = await openStats(1, 2, 3);
     const { exitCode, out, err } = await call('stats', 'show', ...words);
     expect([exitCode, out, err]).toEqual([code, '', expect.stringContaining(message)]);
+  });
+});
+
+describe('an unknown statistic', () => {
+  test('is told with the name that is near, among many', async () => {
+    const world = await openStats(1);
+    const insert = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
+      INSERT INTO periodic_stat (recorded_at, stat_key, value)
+      SELECT '2026-11-20T12:00:00.000Z', printf('s%04d', i), 1 FROM n`;
+    world.sql(insert);
+    const messageFor = async (key: string) => (await world.call('stats', 'show', key)).err;
+    expect(await messageFor('login')).toBe(
+      'periodic-cron: there is no statistic "login" (did you mean logins?)\n',
+    );
+    expect(await messageFor('nothing like it')).toBe(
+      'periodic-cron: there is no statistic "nothing like it"\n',
+    );
   });
 });
 
