@@ -6,7 +6,7 @@ import { at } from '../support/builders.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
 
-const RESET = { name: 'seen', node: undefined, at: at('12:30'), actor: 'ann' };
+const RESET = { name: 'seen', node: undefined, at: at('12:30'), actor: 'ann', remove: false };
 
 async function openCounted(): Promise<{ readonly database: VirtualDatabase; readonly driver: Driver }> {
   const database = await openVirtualDatabase();
@@ -73,4 +73,15 @@ test('a reset whose commit went unanswered is not done again', async () => {
   ]);
   expect(await valuesIn(driver)).toEqual(['other alpha 1', 'seen alpha 0', 'seen beta 2']);
   expect(audit(database)).toHaveLength(1);
+});
+
+test('a counter that is removed is gone, and whoever adds to it makes it anew', async () => {
+  const { driver } = await openCounted();
+  expect(await resetCounter(driver, { ...RESET, remove: true })).toEqual([
+    { node: 'alpha', value: 7n },
+    { node: 'beta', value: 5n },
+  ]);
+  expect(await valuesIn(driver)).toEqual(['other alpha 1']);
+  await incrementCounter(driver, { name: 'seen', node: 'beta', by: 2 });
+  expect(await valuesIn(driver)).toEqual(['other alpha 1', 'seen beta 2']);
 });

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { ActionOf } from '../command-list.ts';
-import { incrementByHand, listAll, resetByHand } from '../stats/counters.ts';
+import { incrementByHand, listAll, removeByHand, resetByHand } from '../stats/counters.ts';
 
 export function define(command: Command, actionOf: ActionOf): void {
   command
@@ -12,7 +12,8 @@ Examples:
   periodic-cron counter list
   periodic-cron counter list logins         what each node has counted
   periodic-cron counter increment logins --by 3
-  periodic-cron counter reset logins`,
+  periodic-cron counter reset logins
+  periodic-cron counter remove logns         one that was added to by mistake`,
     );
   command
     .command('list')
@@ -32,4 +33,10 @@ Examples:
     .argument('<name>', 'name of the counter')
     .option('-n, --node <NAME>', 'only what this node has counted')
     .action(actionOf(resetByHand));
+  command
+    .command('remove')
+    .description('Remove a counter, and tell what it was. Whoever adds to it makes it anew.')
+    .argument('<name>', 'name of the counter')
+    .option('-n, --node <NAME>', 'only what this node has counted')
+    .action(actionOf(removeByHand));
 }

@@ -87,39 +87,59 @@ export function incrementByHand(context: Context, given: string, flags: Incremen
   });
 }
 
+type NodeFlags = { readonly node?: string };
+
 /**
  * Sets a counter to 0, or what one node has counted.
  *
  * @throws NotFoundError where nothing has been counted
  */
-export function resetByHand(
+export function resetByHand(context: Context, given: string, flags: NodeFlags): Promise<number> {
+  return takeByHand(context, given, { ...flags, remove: false });
+}
+
+/**
+ * Removes a counter, or what one node has counted.
+ *
+ * @throws NotFoundError where nothing has been counted
+ */
+export function removeByHand(context: Context, given: string, flags: NodeFlags): Promise<number> {
+  return takeByHand(context, given, { ...flags, remove: true });
+}
+
+function takeByHand(
   context: Context,
   given: string,
-  flags: { readonly node?: string },
+  { remove, ...flags }: NodeFlags & { readonly remove: boolean },
 ): Promise<number> {
-  const name = nameValue('counter reset', given);
-  const node = flags.node === undefined ? undefined : nameValue('counter reset: --node', flags.node);
+  const command = remove ? 'counter remove' : 'counter reset';
+  const name = nameValue(command, given);
+  const node = flags.node === undefined ? undefined : nameValue(`${command}: --node`, flags.node);
   return withSession(context, {}, async ({ store: { driver }, clock }) => {
-    const request = { name, node, at: clock(), actor: actorName(context.io.uid) };
+    const request = { name, node, at: clock(), actor: actorName(context.io.uid), remove };
     const parts = await resetCounter(driver, request);
     if (parts.length === 0) {
-      throw await nothingToReset(driver, name, node);
+      throw await nothingCounted(driver, name, node);
     }
     if (context.output.isJson) {
-      context.output.document({ ...partsJson({ name, value: sumOf(parts), parts }), reset: true });
+      const done = remove ? { removed: true } : { reset: true };
+      context.output.document({ ...partsJson({ name, value: sumOf(parts), parts }), ...done });
     } else {
-      context.output.line(printable(resetText(name, parts)));
+      context.output.line(printable(takenText(name, parts, remove)));
     }
     return EXIT.ok;
   });
 }
 
-function resetText(name: string, parts: readonly CounterPart[]): string {
+function takenText(name: string, parts: readonly CounterPart[], remove: boolean): string {
   const nodes = parts.map(({ node, value }) => `${JSON.stringify(node)} ${value}`).join(', ');
-  return `set counter ${JSON.stringify(name)} to 0; it was ${sumOf(parts)} (${nodes})`;
+  const done = remove
+    ? `removed counter ${JSON.stringify(name)}`
+    : `set counter ${JSON.stringify(name)} to 0`;
+  return `${done}; it was ${sumOf(parts)} (${nodes})`;
 }
 
-async function nothingToReset(
+async function nothingCounted(
   driver: Driver,
   name: string,
   node: string | undefined,

@@ -129,3 +129,40 @@ describe('counter reset', () => {
     });
   });
 });
+
+describe('counter remove', () => {
+  test('leaves nothing of a counter but the audit', async () => {
+    const world = await openCounted();
+    expect(await world.call('counter', 'remove', 'logins')).toEqual({
+      exitCode: 0,
+      out: 'removed counter "logins"; it was -2 ("alpha" 3, "beta" -5)\n',
+      err: '',
+    });
+    expect(JSON.parse((await world.call('counter', 'list', '--json')).out)).toMatchObject({
+      counters: [{ name: 'errors' }],
+    });
+    expect(
+      world.sql('SELECT "before", "after" FROM periodic_audit WHERE action = \'counter removed\''),
+    ).toEqual([{ before: '{"counter":"logins","nodes":{"alpha":"3","beta":"-5"}}', after: null }]);
+  });
+
+  test('of one node leaves the others', async () => {
+    const { call } = await openCounted();
+    expect(JSON.parse((await call('counter', 'remove', 'logins', '-n', 'beta', '--json')).out)).toEqual({
+      name: 'logins',
+      value: -5,
+      nodes: [{ node: 'beta', value: -5 }],
+      removed: true,
+    });
+    expect((await call('counter', 'list', 'logins')).out).toContain('"logins" is 3 over all nodes');
+  });
+
+  test('finds nothing under an unknown name', async () => {
+    const { call } = await openCounted();
+    expect(await call('counter', 'remove', 'logns')).toEqual({
+      exitCode: 5,
+      out: '',
+      err: 'periodic-cron: there is no counter "logns" (did you mean logins?)\n',
+    });
+  });
+});
