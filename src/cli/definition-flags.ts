@@ -5,7 +5,7 @@ import { fieldText } from './describe-task.ts';
 import { type Flag, flagNotation } from './flags.ts';
 
 /** How the text of a policy flag becomes the value of its field. */
-type PolicyReading = 'duration' | 'count' | 'bytes' | 'word' | 'words' | 'deactivation';
+type PolicyReading = 'duration' | 'count' | 'bytes' | 'word' | 'words' | 'trimmed' | 'deactivation';
 
 /** A flag that sets one policy of a task. */
 export type PolicyFlag = Flag & {
@@ -168,7 +168,7 @@ export const POLICY_FLAGS: readonly PolicyFlag[] = [
     field: 'requires',
     long: '--requires',
     value: 'TEXT',
-    reads: 'word',
+    reads: 'trimmed',
     words: { none: '' },
     description: 'run only while resources of the node are so, such as "ip#0 fs#1(up,stdby up)"',
   },

@@ -73,9 +73,9 @@ function whyNever(view: TaskView, now: Instant): string {
   if (task?.confirmation === true) {
     return 'the task asks for a confirmation ("periodic-cron run_manually" runs it)';
   }
-  const resource = task?.offlineResource ?? '';
-  if (states.length > 0 && states.every(({ marks }) => marks.includes('offline'))) {
-    return `the task rests until its resource ${JSON.stringify(resource)} is up`;
+  const rest = states.find(({ resting }) => resting !== null)?.resting;
+  if (rest !== undefined && states.every(({ resting }) => resting !== null)) {
+    return `the task rests: ${rest}`;
   }
   const ended = (['done', 'terminated'] as const).find(
     (mark) => states.length > 0 && states.every(({ marks }) => marks.includes(mark)),
@@ -206,7 +206,7 @@ function markTexts(states: readonly StateView[]): readonly string[] {
   const marks = [...new Set(states.flatMap((state) => state.marks))];
   return marks.map((mark) => {
     const count = states.filter((state) => state.marks.includes(mark)).length;
-    const reason = states.find((state) => state.marks.includes('blocked'))?.state.blockedReason;
+    const reason = states.find(({ blockage }) => blockage !== null)?.blockage;
     if (mark === 'blocked' && count === states.length) {
       return `blocked: ${reason ?? 'for an unknown reason'}`;
     }

@@ -41,10 +41,21 @@ export function readDefinition(
   };
   return {
     fields: normalizeDefinition(
-      Object.assign({}, plain, schedule.fields, ...policies.map(({ fields }) => fields)),
+      Object.assign(
+        {},
+        plain,
+        schedule.fields,
+        withoutBackEnd(policies),
+        ...policies.map(({ fields }) => fields),
+      ),
     ),
     faults: [...schedule.faults, ...policies.flatMap(({ faults }) => faults)],
   };
+}
+
+/** A task that is offline without nothing runs all the same, unless a flag says otherwise: that is refused then. */
+function withoutBackEnd(policies: readonly FieldsGiven[]): FieldsGiven['fields'] {
+  return policies.some(({ fields }) => fields.offlineResource === null) ? { offline: 'execute' } : {};
 }
 
 function optional<Field extends keyof TaskDefinition>(
@@ -153,6 +164,8 @@ function readPolicy({ field, reads, words }: PolicyFlag, given: string | boolean
       return read(field, () => bytesFor(given));
     case 'words':
       return { fields: { [field]: wordsIn(given) }, faults: [] };
+    case 'trimmed':
+      return { fields: { [field]: given.trim() }, faults: [] };
     case 'deactivation':
       return read(field, () => formatDeactivateAfter(parseDeactivateAfter(given)));
     default:

@@ -73,6 +73,10 @@ export function slotText({ trigger, slot, slotFirst, slotCount }: Run): string {
   if (slotCount <= 1 || slotFirst === null) {
     return trigger === 'manual' ? `${last} by hand` : last;
   }
+  if (instantText(slotFirst) === last) {
+    // Where ticks are counted, the slots of one tick are its instant.
+    return `${last} ${countText(slotCount)}`;
+  }
   const first = instantText(slotFirst).slice(0, -1);
   const sameDay = first.slice(0, 10) === last.slice(0, 10);
   return `${first}…${sameDay ? last.slice(11) : last} ${countText(slotCount)}`;

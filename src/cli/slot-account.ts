@@ -1,4 +1,5 @@
 import { patchOf, stateAfter } from '../core/advance.ts';
+import { conditionsOf, type ResourceLookup } from '../core/conditions.ts';
 import { type Decision, decide } from '../core/due.ts';
 import { floorToMinute, type Instant, SECOND_MS } from '../core/instants.ts';
 import { COUNT_LIMIT } from '../core/schedule/next-slot.ts';
@@ -7,8 +8,11 @@ import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
 import type { Timetable } from '../core/timetable.ts';
 import { openRegistry } from '../runner/open-runner.ts';
+import { holdText } from '../runner/reasons.ts';
+import { recordedResources } from '../runner/recorded-states.ts';
 import type { TickReport } from '../runner/tick.ts';
 import { listTasks } from '../store/definitions.ts';
+import { findHold } from '../store/hold.ts';
 import { tickNumbers } from '../store/ticks.ts';
 import type { Context } from './context.ts';
 import { rhythmOf } from './rhythm.ts';
@@ -29,6 +33,8 @@ export type SlotAccount = {
   readonly wouldBeSkipped: number;
   /** Slots that the tick would leave as they are. */
   readonly left: number;
+  /** What is left is left because the task requires what does not hold here, by what is recorded. */
+  readonly blocked: boolean;
 };
 
 type AccountedTick = {
@@ -36,6 +42,8 @@ type AccountedTick = {
   readonly now: Instant;
   readonly ticks: TickNumbers;
   readonly rhythmSeconds: number | undefined;
+  readonly hold: string | undefined;
+  readonly lookup: ResourceLookup;
 };
 
 /**
@@ -63,11 +71,15 @@ async function accountedTick(session: Session, at: Instant): Promise<AccountedTi
   const { config, store } = session;
   const last = await tickNumbers(store.driver, config.node);
   const rhythmMs = await rhythmOf(session, config.node);
+  const hold = await findHold(store.driver, config.node, at);
+  const resources = await recordedResources(store.driver, config.node);
   return {
     tickAt: floorToMinute(at),
     now: at,
     ticks: { own: last.own + 1, all: last.all + 1 },
     rhythmSeconds: rhythmMs === undefined ? undefined : rhythmMs / SECOND_MS,
+    hold: hold === undefined ? undefined : holdText(hold),
+    lookup: resources.on(config.node),
   };
 }
 
@@ -84,23 +96,29 @@ function accountOf(
     return undefined;
   }
   const definition = { kind: 'valid', task, timetable } as const;
-  const parts = { wouldRun: 0, folded: 0, wouldBeSkipped: 0, left: 0 };
+  const parts = { wouldRun: 0, folded: 0, wouldBeSkipped: 0, left: 0, blocked: false };
   let state = found;
   let again = true;
   while (again) {
-    const decision = decide({ ...tick, definition, state, liveRuns });
+    const conditions = conditionsOf(task, tick.lookup);
+    const decision = decide({ ...tick, definition, state, liveRuns, conditions });
+    if (decision.kind === 'offline-disabled') {
+      // A task that rests waits for nothing.
+      return undefined;
+    }
     count(parts, decision);
-    again = 'again' in decision && decision.again;
+    again = decision.kind === 'online' || ('again' in decision && decision.again);
     if (!again) {
+      parts.blocked = decision.kind === 'blocked';
       parts.left = leftBy(decision, { task, timetable, state }, tick);
     }
     state = stateAfter(decision, { task, timetable, state }, tick);
   }
   const due = parts.wouldRun + parts.folded + parts.wouldBeSkipped + parts.left;
-  return { task: task.name, due, ...parts };
+  return due === 0 ? undefined : { task: task.name, due, ...parts };
 }
 
-/** A retry takes no new slot. */
+/** A retry, or one that is left out, takes no new slot. */
 function count(
   parts: { wouldRun: number; folded: number; wouldBeSkipped: number },
   decision: Decision,
@@ -109,8 +127,11 @@ function count(
     parts.wouldRun += 1;
     parts.folded += decision.slots.count - 1;
   }
-  if (decision.kind === 'skip') {
+  if (decision.kind === 'skip' && decision.attempt === undefined) {
     parts.wouldBeSkipped += decision.slots.count;
+  }
+  if (decision.kind === 'go-offline') {
+    parts.wouldBeSkipped += decision.slots?.count ?? 0;
   }
 }
 
@@ -127,7 +148,7 @@ function dueIn(timetable: Timetable, state: TaskState, tick: AccountedTick): num
 }
 
 /** The account in words, without the task: `12 slots: 3 would run, 9 would be skipped`. */
-export function accountText({ due, wouldRun, folded, wouldBeSkipped, left }: SlotAccount): string {
+export function accountText({ due, wouldRun, folded, wouldBeSkipped, left, blocked }: SlotAccount): string {
   const parts = [
     { count: wouldRun, isCut: false, what: 'would run' },
     // The newest of the slots that were counted is the one that runs.
@@ -136,7 +157,7 @@ export function accountText({ due, wouldRun, folded, wouldBeSkipped, left }: Slo
     {
       count: left,
       isCut: left >= COUNT_LIMIT,
-      what: `would be left as ${left === 1 ? 'it is' : 'they are'}`,
+      what: `would be left as ${left === 1 ? 'it is' : 'they are'}${blocked ? ' (blocked)' : ''}`,
     },
   ].filter(({ count }) => count > 0);
   const isCut = parts.some((part) => part.isCut);

@@ -1,15 +1,17 @@
 import { localTimezone } from '../config/local-zone.ts';
+import { stateAfter } from '../core/advance.ts';
 import { type Decision, decide } from '../core/due.ts';
 import type { Fault } from '../core/errors.ts';
 import { floorToMinute, type Instant, MINUTE_MS, SECOND_MS } from '../core/instants.ts';
 import { faultOfName } from '../core/names.ts';
+import { joinMessages } from '../core/outcome.ts';
 import { earliestOf, nextStartOf } from '../core/slots.ts';
 import { newState, saysDone, type TaskState } from '../core/state.ts';
 import { ALL_NODES, runsOn, type Task, type TaskRecord } from '../core/task.ts';
 import { type Timetable, timetableOf } from '../core/timetable.ts';
 import type { Registry } from '../modules/registry.ts';
 import { checkWholly, isStateOf } from '../runner/definition.ts';
-import { skipText } from '../runner/reasons.ts';
+import { blockageText, skipText } from '../runner/reasons.ts';
 import { retryAhead } from '../runner/retry-ahead.ts';
 import type { StoredTask } from '../store/definitions.ts';
 import { listNodes } from '../store/nodes.ts';
@@ -17,6 +19,13 @@ import type { Run } from '../store/run-row.ts';
 import { listAliveRuns, listLastRuns } from '../store/task-runs.ts';
 import { type BackedOff, backedOff } from './backed-off.ts';
 import type { Context } from './context.ts';
+import {
+  blockageNow,
+  loadRecordedWorld,
+  type RecordedWorld,
+  restText,
+  wakeConditions,
+} from './recorded-world.ts';
 import { rhythmOf } from './rhythm.ts';
 import type { Session } from './session.ts';
 import { type TickCounts, type TickWait, tickCounts } from './tick-wait.ts';
@@ -43,6 +52,10 @@ export type StateView = {
   readonly isDue: boolean;
   /** Why the next tick skips all that is due; null where it does not. */
   readonly skipReason: string | null;
+  /** Why it is blocked, by what is recorded of its resources now; null where it is not. */
+  readonly blockage: string | null;
+  /** How the resource is for which it rests, by what is recorded; null where it does not rest, or is to wake. */
+  readonly resting: string | null;
   /** The tick at which it fires, where ticks are counted instead of time. */
   readonly tickWait: TickWait | null;
   readonly backedOff: BackedOff | null;
@@ -77,7 +90,7 @@ export async function viewTasks(
   tasks: readonly StoredTask[],
   wish: ViewWish,
 ): Promise<readonly TaskView[]> {
-  const view = await loadViewpoint(context, session, { ...wish, taskId: undefined });
+  const view = await loadViewpoint(context, session, { ...wish, taskId: undefined, tasks });
   return Promise.all(tasks.map((stored) => viewFrom(view, stored)));
 }
 
@@ -92,6 +105,7 @@ export async function viewTask(
     registry,
     node: undefined,
     taskId: stored.record.id,
+    tasks: [stored],
   });
   return viewFrom(view, stored);
 }
@@ -107,6 +121,7 @@ type Viewpoint = {
   readonly ticks: TickCounts;
   /** Undefined when nobody knows how often the node ticks. */
   readonly rhythmMs: (scopeKey: string) => number | undefined;
+  readonly world: RecordedWorld;
   readonly liveRunsOf: (state: TaskState) => number;
   readonly lastRunOf: (taskId: number) => Run | undefined;
 };
@@ -116,7 +131,12 @@ const LEAST_OVERDUE_MS = 2 * MINUTE_MS;
 async function loadViewpoint(
   { io }: Context,
   session: Session,
-  { registry, node, taskId }: ViewWish & { readonly taskId: number | undefined },
+  {
+    registry,
+    node,
+    taskId,
+    tasks,
+  }: ViewWish & { readonly taskId: number | undefined; readonly tasks: readonly StoredTask[] },
 ): Promise<Viewpoint> {
   const { config, store, clock } = session;
   const known = await listNodes(store.driver);
@@ -140,6 +160,7 @@ async function loadViewpoint(
     timezoneOf: (scopeKey) => zones.get(scopeKey) ?? local,
     ticks: await tickCounts(store.driver, { known, here: config.node, rhythms }),
     rhythmMs,
+    world: await loadRecordedWorld(session, tasks, [...new Set([config.node, ...zones.keys()])]),
     liveRunsOf: ({ taskId: id, scopeKey }) =>
       alive.filter((run) => run.taskId === id && run.scopeKey === scopeKey).length,
     lastRunOf: (id) => lastRunByTask.get(id),
@@ -193,17 +214,12 @@ function viewState(task: Task | undefined, state: TaskState, view: Viewpoint): S
 type Valid = { readonly task: Task; readonly timetable: Timetable };
 
 function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint): StateView {
-  const { state, liveRuns } = idle;
-  const rhythmMs = view.rhythmMs(state.scopeKey);
-  const decision = decide({
-    definition: { kind: 'valid', task, timetable },
-    state,
-    liveRuns,
-    tickAt: floorToMinute(view.now),
-    ticks: view.ticks.nextOf(state.scopeKey),
-    now: view.now,
-    rhythmSeconds: rhythmMs === undefined ? undefined : rhythmMs / SECOND_MS,
-  });
+  const { liveRuns } = idle;
+  const rhythmMs = view.rhythmMs(idle.state.scopeKey);
+  const { decision, state } = decided({ task, timetable }, idle, { view, rhythmMs });
+  if (decision.kind === 'offline-disabled') {
+    return { ...idle, resting: restText(task, state, view.world) };
+  }
   if (IDLE.has(decision.kind)) {
     return idle;
   }
@@ -212,24 +228,62 @@ function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint)
       ? decision.until
       : (retryAhead(decision, state) ?? startAhead(timetable, state));
   const backed = backedOff(timetable, state);
-  const isBlocked = state.blockedReason !== null && isDue(decision);
-  const isOverdue =
-    isDue(decision) && !isBlocked && liveRuns === 0 && nextAt !== null && isLate(view.now - nextAt, rhythmMs);
+  const due = isDue(decision);
+  const blockage = due ? blockageNow(task, state, view.world) : null;
   return {
     ...idle,
     nextAt,
-    isDue: isDue(decision),
-    skipReason: decision.kind === 'skip' && !decision.again ? skipText(decision) : null,
+    isDue: due,
+    skipReason: skipReasonOf(decision, state),
+    blockage,
     tickWait: view.ticks.waitOf(timetable, state, view.now),
     backedOff: backed,
     marks: [
       ...runningMark(liveRuns),
-      ...(isBlocked ? ['blocked' as const] : []),
-      ...(isOverdue ? ['overdue' as const] : []),
+      ...(blockage === null ? [] : ['blocked' as const]),
+      ...(due ? overdueMark({ state, liveRuns, nextAt }, view.now, rhythmMs) : []),
       ...(backed === null ? [] : ['backed off' as const]),
       ...futureMark(decision, state, view.now),
     ],
   };
+}
+
+/** What the next tick decides: of a state that it wakes, what that comes to, since it counts from then. */
+function decided(
+  { task, timetable }: Valid,
+  { state, liveRuns }: StateView,
+  { view, rhythmMs }: { readonly view: Viewpoint; readonly rhythmMs: number | undefined },
+): { readonly decision: Decision; readonly state: TaskState } {
+  const tick = {
+    tickAt: floorToMinute(view.now),
+    ticks: view.ticks.nextOf(state.scopeKey),
+    now: view.now,
+    rhythmSeconds: rhythmMs === undefined ? undefined : rhythmMs / SECOND_MS,
+  };
+  const input = { ...tick, definition: { kind: 'valid', task, timetable } as const, liveRuns };
+  const decision = decide({ ...input, state, conditions: wakeConditions(task, state, view.world) });
+  if (decision.kind !== 'online') {
+    return { decision, state };
+  }
+  const woken = stateAfter(decision, { task, timetable, state }, tick);
+  return { decision: decide({ ...input, state: woken }), state: woken };
+}
+
+/** Why the next tick skips all that is due, and for what that had waited. */
+function skipReasonOf(decision: Decision, state: TaskState): string | null {
+  return decision.kind === 'skip' && !decision.again
+    ? joinMessages(skipText(decision), blockageText(state))
+    : null;
+}
+
+/** What a tick has found blocked is late for that reason, even if it is blocked no more. */
+function overdueMark(
+  { state, liveRuns, nextAt }: Pick<StateView, 'state' | 'liveRuns' | 'nextAt'>,
+  now: Instant,
+  rhythmMs: number | undefined,
+): readonly Mark[] {
+  const isForgotten = state.blockedReason === null && liveRuns === 0 && nextAt !== null;
+  return isForgotten && isLate(now - nextAt, rhythmMs) ? ['overdue'] : [];
 }
 
 /** Decisions after which nothing is waited for. */
@@ -263,6 +317,8 @@ function idleState(
     nextAt: null,
     isDue: false,
     skipReason: null,
+    blockage: null,
+    resting: null,
     tickWait: null,
     backedOff: null,
     marks: [

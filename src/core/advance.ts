@@ -1,5 +1,5 @@
 import type { Decision } from './due.ts';
-import { afterSkip, comeOnline, goOffline } from './offline.ts';
+import { afterSkip, comeOnline, goOffline, takenOffline } from './offline.ts';
 import { afterSuccess, endPolicyOf } from './run-end.ts';
 import type { TickTime } from './slots.ts';
 import type { TaskState } from './state.ts';
@@ -13,6 +13,7 @@ import {
   type StatePatch,
   settle,
   takeRetry,
+  terminated,
 } from './transitions.ts';
 
 type Subject = { readonly task: Task; readonly timetable: Timetable; readonly state: TaskState };
@@ -34,7 +35,7 @@ export function patchOf(
     case 'skip':
       return afterSkip(decision, { state, timetable }, { at: now, tickAt, failurePolicy });
     case 'go-offline':
-      return goOffline(state, timetable, { slots: decision.slots, at: now, failurePolicy });
+      return goOffline(state, timetable, { ...takenOffline(decision), at: now, failurePolicy });
     case 'online':
       return comeOnline(state, { task, timetable }, tick);
     case 'blocked':
@@ -43,6 +44,8 @@ export function patchOf(
       return takeRetry(state, timetable, { attempt: decision.attempt, at: tickAt });
     case 'give-up':
       return giveUp(state, failurePolicy, { reason: decision.reason, at: now });
+    case 'over':
+      return terminated(now, decision.reason);
     case 'waiting':
     case 'excluded':
     case 'still-running':

@@ -4,7 +4,7 @@ import { type Conditions, gated, restsOffline } from './gate.ts';
 import { floorToMinute, type Instant } from './instants.ts';
 import { countingBase } from './period.ts';
 import { dueSlots, dueTickOf, earliestOf, nextSlotOf, type SlotRange, type TickTime } from './slots.ts';
-import type { TaskState } from './state.ts';
+import { DONE, type TaskState } from './state.ts';
 import type { Task } from './task.ts';
 import { tickNumber } from './tick-time.ts';
 import type { Timetable } from './timetable.ts';
@@ -61,15 +61,24 @@ export type Decision =
       readonly attempt?: number;
     }
   /** What it requires does not hold here: the slot, or the pending attempt, stays due for this or another node. */
-  | { readonly kind: 'blocked'; readonly reason: string }
+  /** `note` is the reason as a state keeps it: it changes with what is so, not with the words in which it was found. */
+  | { readonly kind: 'blocked'; readonly reason: string; readonly note: string }
   /** The resource is down: the task rests from now on, and the slots are skipped. */
-  | { readonly kind: 'go-offline'; readonly resource: string; readonly slots: SlotRange | undefined }
+  | {
+      readonly kind: 'go-offline';
+      readonly resource: string;
+      readonly slots: SlotRange | undefined;
+      /** The number of the pending attempt that is left out, though no newer slot supersedes it. */
+      readonly attempt: number | undefined;
+    }
   | {
       readonly kind: 'retry';
       readonly slot: Instant;
       readonly attempt: number;
       readonly again: boolean;
     }
+  /** Nothing is to come any more of a task that is to go when it is done. */
+  | { readonly kind: 'over'; readonly reason: string }
   /** A newer slot ends the hope of the pending attempt, and with that failure the task is given up. */
   | { readonly kind: 'give-up'; readonly reason: string; readonly slots: SlotRange }
   | {
@@ -97,7 +106,7 @@ export function decide(input: DueInput): Decision {
     return { kind: 'terminated', reason: state.terminatedReason };
   }
   if (state.offlineDisabledAt !== null) {
-    return restsOffline(definition.task) && input.conditions?.offline !== false
+    return restsOffline(definition.task) && !isBack(input.conditions)
       ? { kind: 'offline-disabled', since: state.offlineDisabledAt }
       : { kind: 'online' };
   }
@@ -114,6 +123,14 @@ export function decide(input: DueInput): Decision {
   }
   return decideRunnable(definition, input);
 }
+
+/** Where nobody has looked, a task goes on to rest. */
+function isBack(conditions: Conditions | undefined): boolean {
+  return conditions !== undefined && (conditions.isBack ?? !conditions.offline);
+}
+
+/** A reset, or switching it off and on again, has taken back an attempt that was pending: its slot counts no more. */
+const SLOT_HAS_PASSED = `${DONE} passed`;
 
 type Valid = DecidedDefinition & { readonly kind: 'valid' };
 
@@ -134,16 +151,25 @@ function decideRunnable({ task, timetable }: Valid, input: DueInput): Decision {
     return gated(retry, { task, timetable, due: slots, conditions: input.conditions });
   }
   if (slots === undefined) {
-    const nextAt = earliestOf(state.retryAt, nextSlotOf(timetable, state));
-    const dueTick = dueTickOf(timetable, state);
-    return dueTick === null
-      ? { kind: 'waiting', nextAt }
-      : { kind: 'waiting', nextAt, ticksLeft: dueTick - tickNumber(state, input) };
+    return decideIdle({ task, timetable }, input);
   }
   if (retryDue) {
     return { kind: 'waiting', nextAt: state.retryAt };
   }
   return decideDue({ task, timetable }, input, slots);
+}
+
+/** Nothing is due, and no attempt is. */
+function decideIdle({ task, timetable }: Omit<Valid, 'kind'>, input: DueInput): Decision {
+  const { state, liveRuns } = input;
+  const nextAt = earliestOf(state.retryAt, nextSlotOf(timetable, state));
+  const dueTick = dueTickOf(timetable, state);
+  if (dueTick !== null) {
+    return { kind: 'waiting', nextAt, ticksLeft: dueTick - tickNumber(state, input) };
+  }
+  return task.removeWhenDone && timetable.once && nextAt === null && liveRuns === 0
+    ? { kind: 'over', reason: SLOT_HAS_PASSED }
+    : { kind: 'waiting', nextAt };
 }
 
 /** Undefined lets the slot go on to the next rules. */

@@ -9,22 +9,31 @@ export type Conditions = {
   readonly offline: boolean;
   /** Why its requirements do not hold, in words; undefined where they do. */
   readonly unmet: string | undefined;
+  /** The same without what the looks found in words, which may be other ones each time; left out where `unmet` has none. */
+  readonly unmetNote?: string | undefined;
+  /** A task that rests because of that resource goes on; left out where it does whenever the task is not offline. */
+  readonly isBack?: boolean;
 };
 
+/** The offline policy of a task, as its row has it. */
+export type OfflinePolicy = { readonly offline: string; readonly offlineResource: string | null };
+
 /** True when it depends on the world whether the task may start. */
-export function asksTheWorld(task: Pick<Task, 'requires' | 'offline' | 'offlineResource'>): boolean {
-  return task.requires !== '' || restsOffline(task) || skipsOffline(task);
+export function asksTheWorld(task: OfflinePolicy & Pick<Task, 'requires'>): boolean {
+  return task.requires !== '' || asksForBackEnd(task);
+}
+
+/** True when it depends on the resource of the offline policy whether the task may start. */
+export function asksForBackEnd(task: OfflinePolicy): boolean {
+  return restsOffline(task) || skipsOffline(task);
 }
 
 /** True when the task rests while it is offline. */
-export function restsOffline({
-  offline,
-  offlineResource,
-}: Pick<Task, 'offline' | 'offlineResource'>): boolean {
+export function restsOffline({ offline, offlineResource }: OfflinePolicy): boolean {
   return offline === 'disable' && offlineResource !== null;
 }
 
-function skipsOffline({ offline, offlineResource }: Pick<Task, 'offline' | 'offlineResource'>): boolean {
+function skipsOffline({ offline, offlineResource }: OfflinePolicy): boolean {
   return offline === 'skip' && offlineResource !== null;
 }
 
@@ -44,17 +53,22 @@ export function gated(start: Start, { task, timetable, due, conditions }: Gate):
     return start;
   }
   if (conditions.offline && restsOffline(task)) {
-    // The only slot of a task waits until it is online again: without it nothing would be left to wait for.
-    return {
-      kind: 'go-offline',
-      resource: task.offlineResource ?? '',
-      slots: timetable.once ? undefined : due,
-    };
+    return { kind: 'go-offline', resource: task.offlineResource ?? '', ...takenWith(start, timetable, due) };
   }
   if (conditions.offline && skipsOffline(task)) {
     return skipped(start, task.offlineResource ?? '', due);
   }
-  return conditions.unmet === undefined ? start : { kind: 'blocked', reason: conditions.unmet };
+  const { unmet, unmetNote = unmet } = conditions;
+  return unmet === undefined || unmetNote === undefined
+    ? start
+    : { kind: 'blocked', reason: unmet, note: unmetNote };
+}
+
+/** The only slot of a task waits until it is online again: without it nothing would be left to wait for. */
+function takenWith(start: Start, { once }: Timetable, due: SlotRange | undefined) {
+  return once
+    ? { slots: undefined, attempt: undefined }
+    : { slots: due, attempt: start.kind === 'retry' ? start.attempt : undefined };
 }
 
 /** All that is due is skipped together, since it counts from now afterwards. */

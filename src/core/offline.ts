@@ -7,6 +7,7 @@ import { tickNumber } from './tick-time.ts';
 import type { Timetable } from './timetable.ts';
 import {
   failureCounted,
+  failurePolicyOf,
   RESTING,
   type StatePatch,
   skipDue,
@@ -64,22 +65,43 @@ function skipRetry(
   };
 }
 
+/** Going offline takes the slots that are due, else the pending attempt of that number, if there is one. */
+export type GoingOffline = Omit<Taking, 'slots'> & { readonly slots: SlotRange | undefined };
+
+/** What going offline takes by its decision. Slots get attempts of their own. */
+export function takenOffline({
+  slots,
+  attempt,
+}: Extract<Decision, { readonly kind: 'go-offline' }>): Pick<GoingOffline, 'slots' | 'attempt'> {
+  return { slots, ...(slots === undefined && attempt !== undefined ? { attempt } : {}) };
+}
+
 /**
- * The state of a task that rests from now on because it is offline. Slots that were due are taken; a pending attempt is
- * kept, for the task whose only slot waits for it.
+ * The state of a task that rests from now on because it is offline. A pending attempt goes with what is taken, and its
+ * slot has failed for good; where nothing is taken it is kept, for the task whose only slot waits for it. One that has
+ * failed too often with it is terminated, and does not rest.
  */
 export function goOffline(
   state: TaskState,
   timetable: Timetable,
-  { slots, ...taking }: Omit<Taking, 'slots'> & { readonly slots: SlotRange | undefined },
+  { slots, ...taking }: GoingOffline,
 ): StatePatch {
-  const taken = slots === undefined ? {} : skipDue(state, timetable, { slots, ...taking });
-  return { ...taken, ...RESTING, offlineDisabledAt: taking.at };
+  const taken = takeOffline(state, timetable, { slots, ...taking });
+  const isTerminated = (taken.terminatedAt ?? null) !== null;
+  return isTerminated ? taken : { ...taken, ...RESTING, offlineDisabledAt: taking.at };
+}
+
+function takeOffline(state: TaskState, timetable: Timetable, { slots, ...taking }: GoingOffline): StatePatch {
+  if (slots !== undefined) {
+    return skipDue(state, timetable, { slots, ...taking });
+  }
+  return taking.attempt === undefined ? {} : skipRetry(state, timetable, taking);
 }
 
 /**
  * The state of a task that is online again. It counts from the tick, as one that is switched on again, with the enabled
  * delay; only the one slot of a task that has no other is as due as it was. An operator's switch and a termination stay.
+ * An attempt that is pending still, since the task had only one slot before, is left out: its slot has failed for good.
  */
 export function comeOnline(
   state: TaskState,
@@ -95,8 +117,15 @@ export function comeOnline(
   const minute = floorToMinute(tick.tickAt);
   const firstSlot = task.enabledDelaySeconds === null ? null : minute + task.enabledDelaySeconds * SECOND_MS;
   const countedFrom = firstSlot ?? minute;
+  const reason = state.retryAt === null ? undefined : whyGivenUpWith(state, task, minute);
+  const policy = failurePolicyOf(task, timetable);
+  const failed = state.retryAt === null ? {} : failureCounted(state, policy, state.lastEndedAt ?? minute);
+  if (reason !== undefined) {
+    return { ...failed, ...terminated(minute, reason), offlineDisabledAt: null };
+  }
   const fresh: TaskState = {
     ...state,
+    ...failed,
     countedFrom,
     firstSlot,
     anchoredAt: null,
@@ -104,5 +133,5 @@ export function comeOnline(
     countedTick: tickNumber(state, tick),
     retryAt: null,
   };
-  return { ...waitingFor(timetable, fresh), countedFrom, firstSlot, offlineDisabledAt: null };
+  return { ...failed, ...waitingFor(timetable, fresh), countedFrom, firstSlot, offlineDisabledAt: null };
 }

@@ -1,4 +1,5 @@
 import type { Fault } from './errors.ts';
+import { MAX_NAME_LENGTH } from './names.ts';
 import type { Task, TaskRecord } from './task.ts';
 
 /** How the owner of a task begins that a file of modules declares; the path of the file follows. */
@@ -17,6 +18,11 @@ export function declaringFile({ fields: { owner } }: TaskRecord): string {
 /** The owner of a one-shot that a run of the task has scheduled. */
 export function ownerOfOneShot({ name }: Pick<Task, 'name'>): string {
   return `task:${name}`;
+}
+
+/** How the audit names a task that did something. */
+export function actorOfTask({ name }: Pick<Task, 'name'>): string {
+  return [...`task ${name}`].slice(0, MAX_NAME_LENGTH).join('');
 }
 
 /** True for a task that is off since its file does not declare it any more. */

@@ -29,11 +29,6 @@ export function parseRequires(text: string): readonly Requirement[] {
   return requirements;
 }
 
-/** Writes conditions the way {@link parseRequires} reads them. */
-export function formatRequires(requirements: readonly Requirement[]): string {
-  return requirements.map(({ resource, states }) => `${resource}(${states.join(',')})`).join(' ');
-}
-
 // Letters and digits of any language, and the signs that names of services and addresses need.
 const NAME = /[\p{L}\p{N}][\p{L}\p{N}._#:/@-]*/uy;
 const BLANK = /\s/;

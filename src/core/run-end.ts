@@ -160,8 +160,12 @@ function comingAfter(
   if (after.earliestStart === 'decide-anew' || !isWaiting) {
     return {};
   }
+  if (policy.period === null && retryAt !== null) {
+    return { earliestStart: earliestOf(after.earliestStart, retryAt) };
+  }
   if (policy.period === null) {
-    return retryAt === null ? {} : { earliestStart: earliestOf(after.earliestStart, retryAt) };
+    // One that was made to count anew while it ran may have another slot to come, or none: the next tick sees to it.
+    return policy.once ? { earliestStart: 'decide-anew' } : {};
   }
   const timetable = periodTimetable(policy.period, policy.randomOffsetSeconds);
   // The end of an older run leaves the pending attempt of a newer one as it is.

@@ -118,22 +118,7 @@ function openReader(
   takeLines: (lines: ReadonlyArray<Buffer | undefined>) => void,
   isGivenUp: () => boolean,
 ): ReportReader {
-  let parts: Buffer[] = [];
-  let length = 0;
-  const add = (part: Buffer): void => {
-    length += part.length;
-    if (length > MAX_LINE_BYTES) {
-      parts = [];
-    } else if (part.length > 0) {
-      parts.push(Buffer.from(part));
-    }
-  };
-  const endLine = (): Buffer | undefined => {
-    const line = length > MAX_LINE_BYTES ? undefined : Buffer.concat(parts);
-    parts = [];
-    length = 0;
-    return line;
-  };
+  const pending = openLine();
   return {
     take: (chunk) => {
       if (isGivenUp()) {
@@ -142,17 +127,60 @@ function openReader(
       const lines: Array<Buffer | undefined> = [];
       let from = 0;
       for (let to = chunk.indexOf(NEWLINE); to !== -1; to = chunk.indexOf(NEWLINE, from)) {
-        add(chunk.subarray(from, to));
-        lines.push(endLine());
+        lines.push(pending.endWith(chunk.subarray(from, to)));
         from = to + 1;
       }
-      add(chunk.subarray(from));
+      pending.add(chunk.subarray(from));
       takeLines(lines);
     },
     end: () => {
-      if (length > 0) {
-        takeLines([endLine()]);
+      if (!pending.isEmpty()) {
+        takeLines([pending.endWith(NOTHING)]);
       }
+    },
+  };
+}
+
+type PendingLine = {
+  readonly isEmpty: () => boolean;
+  readonly add: (part: Buffer) => void;
+  /** The whole line, which may be a part of `part`; undefined for one that is too long. */
+  readonly endWith: (part: Buffer) => Buffer | undefined;
+};
+
+const NOTHING = Buffer.alloc(0);
+const FIRST_ROOM = 4_096;
+
+/** A line that comes in pieces. However small they are, it takes no more than twice its own room. */
+function openLine(): PendingLine {
+  let room = NOTHING;
+  let length = 0;
+  const add = (part: Buffer): void => {
+    const from = length;
+    length += part.length;
+    if (length > MAX_LINE_BYTES) {
+      room = NOTHING;
+      return;
+    }
+    if (length > room.length) {
+      const larger = Buffer.allocUnsafe(Math.max(length, 2 * room.length, FIRST_ROOM));
+      room.copy(larger, 0, 0, from);
+      room = larger;
+    }
+    part.copy(room, from);
+  };
+  return {
+    isEmpty: () => length === 0,
+    add,
+    endWith: (part) => {
+      if (length === 0) {
+        return part.length > MAX_LINE_BYTES ? undefined : part;
+      }
+      add(part);
+      const line = length > MAX_LINE_BYTES ? undefined : room.subarray(0, length);
+      room = NOTHING;
+      length = 0;
+      return line;
     },
   };
 }

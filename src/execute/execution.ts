@@ -37,7 +37,10 @@ export type ExecutionRequest = {
 
 /** What a run may ask of its runner, and tell it: the runner alone has the database. */
 export type RunHost = {
-  /** Asks the database whether the run is still this runner's. False where that cannot be known; never rejects. */
+  /**
+   * Asks the database whether the run is still this runner's. Where it cannot be asked, false for a run with a lease and
+   * true for any other; never rejects.
+   */
   readonly stillMine: () => Promise<boolean>;
   /** Takes note of how far the run is; never throws. */
   readonly progress: (progress: Progress) => void;
@@ -52,7 +55,7 @@ export type RunHost = {
   readonly schedule: (wish: OneShotWish) => Promise<void>;
   /** Postpones a task here. Rejects with an error for people when it cannot be. */
   readonly postpone: (task: string) => Promise<void>;
-  /** Whether a run of the task is alive anywhere. Rejects for a name that no task has. */
+  /** Whether a run of the task is alive anywhere. Rejects for a name that no task has or had. */
   readonly isRunning: (task: string) => Promise<boolean>;
 };
 

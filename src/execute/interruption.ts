@@ -49,12 +49,17 @@ export function outcomeOfInterruption(
   exit: { readonly exitCode?: number; readonly signal?: string },
   remaining: readonly RemainingProcess[],
 ): Outcome {
-  const left = remaining.map(({ pid, reason }) => `; process ${pid} is left: ${reason}`).join('');
+  const left = leftText(remaining);
   if (by.kind === 'cancelled') {
     return { kind: 'cancelled', reason: by.reason, message: `${messageOfCancel(by.reason)}${left}`, ...exit };
   }
   const message = `did not end within its time limit of ${limitText(by.limitMs)}${left}`;
   return { kind: 'timed_out', limitMs: by.limitMs, message, ...exit };
+}
+
+/** What follows a message where processes could not be ended: which they are, and why. */
+export function leftText(remaining: readonly RemainingProcess[]): string {
+  return remaining.map(({ pid, reason }) => `; process ${pid} is left: ${reason}`).join('');
 }
 
 /** The promise's value, or `undefined` when it has none within the time. */

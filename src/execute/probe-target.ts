@@ -4,7 +4,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from '../core/json.ts';
 import { RESOURCE_STATES, type ResourceState } from '../core/requires.ts';
 import { splitShellWords } from '../modules/shell-words.ts';
 import { type ExpectedStatus, isStatusRange } from '../modules/shipped/http-status.ts';
-import type { Probe } from '../store/resources.ts';
+import { MOST_TIMEOUT_S, PROBES, type Probe, type Resource } from '../store/resources.ts';
 
 /** What a probe looks at, read from what is stored of it. */
 export type ProbeTarget =
@@ -25,6 +25,25 @@ export type RetcodeStates = ReadonlyMap<number | 'other', ResourceState>;
 export type ReadTarget =
   | { readonly kind: 'target'; readonly target: ProbeTarget }
   | { readonly kind: 'faults'; readonly faults: readonly Fault[] };
+
+/**
+ * Reads what a resource looks at, with the limit of a look: plain SQL may have written anything. The faults name the
+ * columns, or the part of the target.
+ */
+export function readProbe({ probe, target, timeoutSeconds }: Resource): ReadTarget {
+  const known = PROBES.find((one) => one === probe);
+  if (known === undefined) {
+    const message = `expected one of the probes ${PROBES.join(', ')}, got ${JSON.stringify(probe)}`;
+    return { kind: 'faults', faults: [{ field: 'probe', message }] };
+  }
+  const read = readTarget(known, target);
+  if (Number.isInteger(timeoutSeconds) && timeoutSeconds >= 1 && timeoutSeconds <= MOST_TIMEOUT_S) {
+    return read;
+  }
+  const message = `expected a whole number of seconds from 1 to ${MOST_TIMEOUT_S}, got ${timeoutSeconds}`;
+  const others = read.kind === 'faults' ? read.faults : [];
+  return { kind: 'faults', faults: [...others, { field: 'timeout_s', message }] };
+}
 
 /** A fault of one field, thrown within this file. */
 class TargetFault extends Error {
@@ -137,13 +156,21 @@ function readPort(port: JsonValue | undefined): number {
 function readUrl(text: JsonValue | undefined): URL {
   const url = typeof text === 'string' ? URL.parse(text) : null;
   if (url === null || !['http:', 'https:'].includes(url.protocol)) {
-    throw new TargetFault('url', 'expected a URL that begins with http:// or https://, got another text');
+    throw new TargetFault(
+      'url',
+      `expected a URL that begins with http:// or https://, got ${shown(withoutUser(text))}`,
+    );
   }
   if (url.username !== '' || url.password !== '') {
     // It is stored and shown: what is in it is no secret.
     throw new TargetFault('url', 'expected a URL without a user and a password, got one');
   }
   return url;
+}
+
+/** A text that is no URL may hold a password all the same: it is taken for what stands before an @. */
+function withoutUser(text: JsonValue | undefined): JsonValue | undefined {
+  return typeof text === 'string' ? text.replace(/^([a-z][a-z\d+.-]*:\/\/)?.*@/is, '$1***@') : text;
 }
 
 const DEFAULT_EXPECT: readonly ExpectedStatus[] = ['200-299'];

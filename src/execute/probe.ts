@@ -1,8 +1,7 @@
 import { faultText, messageOf } from '../core/errors.ts';
 import type { ResourceState } from '../core/requires.ts';
-import { PROBES, type Resource } from '../store/resources.ts';
-import { limitText, within } from './interruption.ts';
-import { type ProbeTarget, readTarget } from './probe-target.ts';
+import type { Resource } from '../store/resources.ts';
+import { type ProbeTarget, readProbe } from './probe-target.ts';
 
 /** What a look at a resource found, and how it is known, in words. */
 export type ProbeResult = { readonly state: ResourceState; readonly why: string };
@@ -18,24 +17,19 @@ export type ProbeSurroundings = {
 
 /**
  * Looks at a resource. A probe that cannot be run, or a command that does not end in time, leaves the state `undef`; a
- * host that does not answer in time is `down`. Never rejects, and returns within the time limit and two or three seconds.
+ * host that does not answer in time is `down`. Never rejects. Returns within the time limit and two or three seconds, or
+ * about five where a process of the probe cannot be ended, which is named then.
  */
 export async function probeResource(
   resource: Resource,
   surroundings: Omit<ProbeSurroundings, 'timeoutMs'>,
 ): Promise<ProbeResult> {
-  const probe = PROBES.find((known) => known === resource.probe);
-  if (probe === undefined) {
-    const known = PROBES.join(', ');
-    return unknown(`expected one of the probes ${known}, got ${JSON.stringify(resource.probe)}`);
-  }
-  const read = readTarget(probe, resource.target);
+  const read = readProbe(resource);
   if (read.kind === 'faults') {
     return unknown(faultText(read.faults));
   }
   try {
-    // Plain SQL may have written 0, and no limit at all would let one probe hold up a tick for good.
-    const timeoutMs = Math.max(1, resource.timeoutSeconds) * 1_000;
+    const timeoutMs = resource.timeoutSeconds * 1_000;
     return await probeTarget(read.target, { ...surroundings, timeoutMs });
   } catch (thrown) {
     return unknown(`the probe could not be run: ${messageOf(thrown)}`);
@@ -56,27 +50,13 @@ async function probeTarget(target: ProbeTarget, surroundings: ProbeSurroundings)
       const { probeHttp } = await import('./probe-network.ts');
       return probeHttp(target, surroundings);
     }
-    case 'file':
+    case 'file': {
+      const { probeFile } = await import('./probe-file.ts');
       return probeFile(target.path, surroundings);
+    }
     case 'none':
       return unknown('it has no probe: "periodic-cron resource set" says how it is');
   }
-}
-
-async function probeFile(path: string, { timeoutMs }: ProbeSurroundings): Promise<ProbeResult> {
-  const { stat } = await import('node:fs/promises');
-  // A file system that has gone away can make this wait for ever.
-  const found = await within(
-    timeoutMs,
-    stat(path).then(
-      (): ProbeResult => ({ state: 'up', why: `${path} exists` }),
-      (thrown: NodeJS.ErrnoException): ProbeResult =>
-        thrown.code === 'ENOENT' || thrown.code === 'ENOTDIR'
-          ? { state: 'down', why: `${path} does not exist` }
-          : unknown(`could not look at ${path}: ${messageOf(thrown)}`),
-    ),
-  );
-  return found ?? unknown(`could not look at ${path} within ${limitText(timeoutMs)}`);
 }
 
 function unknown(why: string): ProbeResult {

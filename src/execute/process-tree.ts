@@ -31,10 +31,7 @@ export async function endTree(tree: ProcessTree, graceMs: number): Promise<reado
   const remaining = await killCarriers(tree.runId);
   const known = new Set(remaining.map((process) => process.pid));
   const members = isGroupEmpty(tree.groupId) ? [] : membersOfGroup(tree.groupId);
-  return [
-    ...remaining,
-    ...members.filter((pid) => !known.has(pid)).map((pid) => ({ pid, reason: STILL_THERE })),
-  ];
+  return [...remaining, ...members.filter((pid) => !known.has(pid)).map(killed)];
 }
 
 export type Leftovers = {
@@ -95,13 +92,15 @@ async function endScopesOf(runId: string): Promise<void> {
 async function killCarriers(runId: string): Promise<readonly RemainingProcess[]> {
   let remaining: readonly RemainingProcess[] = [];
   await becomesTrue(() => {
-    remaining = carriersOf(RUN_ID_VARIABLE, runId).map((pid) => ({
-      pid,
-      reason: signalProcess(pid, 'SIGKILL') === 'not permitted' ? 'not permitted to end it' : STILL_THERE,
-    }));
+    remaining = carriersOf(RUN_ID_VARIABLE, runId).map(killed);
     return remaining.length === 0;
   }, KILL_WAIT_MS);
   return remaining;
+}
+
+function killed(pid: number): RemainingProcess {
+  const isForbidden = signalProcess(pid, 'SIGKILL') === 'not permitted';
+  return { pid, reason: isForbidden ? 'not permitted to end it' : STILL_THERE };
 }
 
 type Signalled = 'sent' | 'gone' | 'not permitted';

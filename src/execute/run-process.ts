@@ -139,7 +139,12 @@ async function interrupt(
 ): Promise<ProcessEnd> {
   const remaining =
     child.pid === undefined ? [] : await endTree({ groupId: child.pid, runId: spec.runId }, limits.graceMs);
-  const end = await within(SETTLE_MS, ended);
+  const isLeft = remaining.some(({ pid }) => pid === child.pid);
+  const end = await within(isLeft ? 0 : SETTLE_MS, ended);
+  if (end === undefined) {
+    // Nobody can end it: it must not keep this process either.
+    child.unref();
+  }
   if (end?.kind === 'not_started') {
     return end;
   }

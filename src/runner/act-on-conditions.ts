@@ -1,15 +1,18 @@
 import type { Decision } from '../core/due.ts';
-import type { Instant } from '../core/instants.ts';
-import { comeOnline, goOffline } from '../core/offline.ts';
-import { nextSlotOf } from '../core/slots.ts';
+import { type Instant, toShortText } from '../core/instants.ts';
+import { comeOnline, goOffline, takenOffline } from '../core/offline.ts';
+import { joinMessages } from '../core/outcome.ts';
+import { nextSlotOf, type SlotRange } from '../core/slots.ts';
+import type { TaskState } from '../core/state.ts';
 import { ALL_NODES } from '../core/task.ts';
 import { failurePolicyOf, type StatePatch, settle } from '../core/transitions.ts';
 import { noteBlocked } from '../store/blocked.ts';
 import { giveUpState, settleState } from '../store/move-state.ts';
 import type { Valid } from './act.ts';
 import { type LifeEventKind, tellLife } from './events.ts';
+import { failedWithPending, type PendingEnd, SUPERSEDED } from './failed-with-pending.ts';
 import type { Handled, Handling } from './handled.ts';
-import { blockageText, offlineText, skippedText, waitText } from './reasons.ts';
+import { blockageText, offlineText, skippedText, supersededText, waitText } from './reasons.ts';
 import type { Runner } from './runner.ts';
 import { skip } from './skip.ts';
 
@@ -20,11 +23,12 @@ export async function block(
   decision: Extract<Decision, { kind: 'blocked' }>,
 ): Promise<Handling> {
   const { task, state, timetable } = valid;
-  if (!(await noteBlockage(runner, valid, decision.reason))) {
+  if (!(await noteBlockage(runner, valid, decision.note))) {
     return 'lost';
   }
   const reason = waitText(decision, task);
-  const begins = state.blockedReason === null;
+  // A task whose only slot waited for its return is blocked by something else now.
+  const begins = state.blockedReason === null || state.blockedReason.includes(RESTED);
   tellOf(runner, valid, { event: begins ? 'blocked' : 'waiting', reason: begins ? decision.reason : reason });
   return notRun(valid, reason, nextSlotOf(timetable, state));
 }
@@ -38,7 +42,7 @@ function noteBlockage(
   { state, timetable }: Valid,
   reason: string,
 ): Promise<boolean> {
-  const place = state.scopeKey === ALL_NODES ? `on node ${JSON.stringify(node.name)}: ` : '';
+  const place = placeOf(state, node);
   const isOthers = state.blockedReason !== null && !state.blockedReason.startsWith(place);
   const note = isOthers ? state.blockedReason : `${place}${reason}`;
   const patch = { ...settle(state, timetable), fault: null, blockedReason: note };
@@ -54,54 +58,124 @@ function noteBlockage(
     : noteBlocked(driver, state, note);
 }
 
-/** Lets a task rest because it is offline. The slots that were due are recorded as skipped. */
+/** What the note of a state that nodes share begins with. */
+function placeOf({ scopeKey }: TaskState, { name }: Runner['node']): string {
+  return scopeKey === ALL_NODES ? `on node ${JSON.stringify(name)}: ` : '';
+}
+
+/** How it is told that the pending attempt of a run is left out while its task is offline. */
+export function leftOut(resource: string, { nextSlot, terminatedReason }: StatePatch): PendingEnd {
+  return {
+    because: `its next attempt is left out, ${offlineText(resource)}`,
+    nextSlotAt: nextSlot ?? null,
+    terminated: terminatedReason ?? null,
+  };
+}
+
+/**
+ * Lets a task rest because it is offline. The slots that were due are recorded as skipped, or else the pending attempt;
+ * such an attempt is left out in either case.
+ */
 export async function rest(
   runner: Runner,
   valid: Valid,
-  { resource, slots }: Extract<Decision, { kind: 'go-offline' }>,
+  decision: Extract<Decision, { kind: 'go-offline' }>,
 ): Promise<Handling> {
   const { task, timetable, state } = valid;
+  const { resource } = decision;
+  const taken = takenOffline(decision);
+  const slots = taken.slots ?? (taken.attempt === undefined ? undefined : handledSlotOf(state));
   const because = `${offlineText(resource)}; it rests until that is up`;
-  const policy = { failurePolicy: failurePolicyOf(task, timetable) };
   if (slots === undefined) {
-    const patch = goOffline(state, timetable, { slots, at: runner.clock(), ...policy });
+    const failurePolicy = failurePolicyOf(task, timetable);
+    const patch = goOffline(state, timetable, { slots, at: runner.clock(), failurePolicy });
     if (!(await settleState(runner.driver, state, { ...patch, fault: null }))) {
       return 'lost';
     }
     tellOf(runner, valid, { event: 'offline', reason: because, nextSlotAt: null });
     return notRun(valid, because, null);
   }
+  const isLeftOut = decision.attempt !== undefined;
   const subject = { record: { id: task.id, fields: task }, task, timetable, state };
   const patch = await skip(runner, subject, {
-    slots,
-    reason: 'offline',
-    message: [because, blockageText(state)].filter((text) => text !== null).join('; '),
+    ...{ slots, attempt: taken.attempt, reason: 'offline' },
+    message: joinMessages(because, pendingText(valid, decision), blockageText(state)) ?? because,
     mended: true,
-    patchOf: (taking) => goOffline(state, timetable, taking),
+    dropped: isLeftOut ? 'offline' : undefined,
+    patchOf: (taking) => goOffline(state, timetable, { ...taking, slots: taken.slots }),
     event: 'offline',
   });
-  return patch === undefined ? 'lost' : notRun(valid, `${skippedText(slots)}, ${because}`, null);
+  if (patch === undefined) {
+    return 'lost';
+  }
+  const end = leftOut(resource, patch);
+  return {
+    ...notRun(valid, `${skippedText(slots)}, ${because}`, null),
+    superseded: await failedWithPending(runner, state, isLeftOut ? end : { ...end, because: SUPERSEDED }),
+  };
+}
+
+/** What becomes of the pending attempt with it; null where there is none. */
+function pendingText(
+  { state }: Valid,
+  { attempt }: Extract<Decision, { kind: 'go-offline' }>,
+): string | null {
+  if (attempt !== undefined) {
+    return `attempt ${attempt} is left out`;
+  }
+  return supersededText(state, state.retryAt === null ? undefined : state.attempt + 1);
+}
+
+function handledSlotOf({ handledSlot }: TaskState): SlotRange | undefined {
+  return handledSlot === null ? undefined : { first: handledSlot, slot: handledSlot, count: 1 };
 }
 
 /** Lets a task that rested because it was offline wait for its slots again. */
-export async function wakeUp(runner: Runner, valid: Valid): Promise<Handling> {
+export async function wakeUp(runner: Runner, valid: Valid): Promise<NotRunHandled | 'lost'> {
   const { task, timetable, state, tick } = valid;
-  const patch: StatePatch = comeOnline(state, { task, timetable }, tick);
-  // An attempt that was pending is given up where the task counts anew.
-  const move = state.retryAt !== null && patch.retryAt === null ? giveUpState : settleState;
-  if (!(await move(runner.driver, state, patch))) {
+  const patch: StatePatch = { ...comeOnline(state, { task, timetable }, tick), ...restedNote(runner, valid) };
+  const isDropped = state.retryAt !== null && patch.retryAt === null;
+  const moved = isDropped
+    ? await giveUpState(runner.driver, state, patch, 'offline')
+    : await settleState(runner.driver, state, patch);
+  if (!moved) {
     return 'lost';
   }
   const nextSlotAt = patch.nextSlot ?? null;
-  tellOf(runner, valid, { event: 'online', reason: wakeReason(valid), nextSlotAt });
-  return { ...notRun(valid, 'online again: it counts from now', nextSlotAt), again: true };
+  const resource = task.offlineResource ?? '';
+  const reason = patch.terminatedReason ?? wakeReason(valid);
+  tellOf(runner, valid, {
+    event: patch.terminatedReason === undefined ? 'online' : 'terminated',
+    reason,
+    nextSlotAt,
+  });
+  return {
+    ...notRun(valid, 'online again: it counts from now', nextSlotAt),
+    superseded: isDropped ? await failedWithPending(runner, state, leftOut(resource, patch)) : undefined,
+    again: true,
+  };
+}
+
+const RESTED = 'it rested since ';
+
+/** The only slot of a task has waited for the return, and its row is to say so. */
+function restedNote({ node }: Runner, { task, timetable, state }: Valid): StatePatch {
+  const { offlineDisabledAt, terminatedAt } = state;
+  const hasWaited = timetable.once && task.active && terminatedAt === null;
+  return hasWaited && offlineDisabledAt !== null
+    ? {
+        blockedReason: `${placeOf(state, node)}${RESTED}${toShortText(offlineDisabledAt)}, while its resource ${task.offlineResource ?? ''} was down`,
+      }
+    : {};
 }
 
 function wakeReason({ task: { offlineResource, offline } }: Valid): string {
   return offline === 'disable' && offlineResource !== null
-    ? `its resource ${offlineResource} is up again`
+    ? `its resource ${offlineResource} is not known to be down any more`
     : 'it does not rest when it is offline any more';
 }
+
+type NotRunHandled = Extract<Handled, { kind: 'not-run' }>;
 
 type Told = {
   readonly event: LifeEventKind;
@@ -114,10 +188,6 @@ function tellOf(runner: Runner, { task, timetable, state }: Valid, told: Told): 
   tellLife(runner, { ...subject, nextSlotAt: nextSlotOf(timetable, state), ...told });
 }
 
-function notRun(
-  { task }: Valid,
-  reason: string,
-  nextSlotAt: Instant | null,
-): Extract<Handled, { kind: 'not-run' }> {
+function notRun({ task }: Valid, reason: string, nextSlotAt: Instant | null): NotRunHandled {
   return { kind: 'not-run', notRun: { task: task.name, reason, nextSlotAt, newFault: false } };
 }

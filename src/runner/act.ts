@@ -1,5 +1,5 @@
 import type { Decision } from '../core/due.ts';
-import type { Instant } from '../core/instants.ts';
+import { floorToMinute, type Instant } from '../core/instants.ts';
 import { afterSkip } from '../core/offline.ts';
 import { joinMessages } from '../core/outcome.ts';
 import { endPolicyOf } from '../core/run-end.ts';
@@ -7,15 +7,22 @@ import { nextSlotOf, type SlotRange, type TickTime } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
 import type { Timetable } from '../core/timetable.ts';
-import { claimSlots, failurePolicyOf, giveUp, RESTING, settle, takeRetry } from '../core/transitions.ts';
-import { giveUpState, settleState } from '../store/move-state.ts';
+import {
+  claimSlots,
+  failurePolicyOf,
+  giveUp,
+  RESTING,
+  settle,
+  takeRetry,
+  terminated,
+} from '../core/transitions.ts';
+import { endState, type Move, settleState } from '../store/move-state.ts';
 import type { Run } from '../store/run-row.ts';
-import { findRun } from '../store/task-runs.ts';
-import { block, rest, wakeUp } from './act-on-conditions.ts';
-import { endedEvent, subjectOfRun, tellLife } from './events.ts';
+import { block, leftOut, rest, wakeUp } from './act-on-conditions.ts';
+import { tellLife } from './events.ts';
+import { failedWithPending, SUPERSEDED } from './failed-with-pending.ts';
 import { type Handled, type Handling, NOTHING } from './handled.ts';
 import { blockageText, holdText, skippedText, skipText, supersededText, waitText } from './reasons.ts';
-import { reportOfRun } from './run-report.ts';
 import { runAttempt } from './run-task.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
 import { nextAttempt, skip } from './skip.ts';
@@ -25,7 +32,8 @@ export type Valid = {
   readonly task: Task;
   readonly timetable: Timetable;
   readonly state: TaskState;
-  readonly tick: TickTime;
+  /** `waitedFor`: what kept the state from starting before the tick, where a part of it was handled in it already. */
+  readonly tick: TickTime & { readonly waitedFor?: string | null };
 };
 
 /** Does with a state what was decided. */
@@ -37,7 +45,7 @@ export async function act(runner: Runner, valid: Valid, decision: Decision): Pro
         attempt: undefined,
         message: joinMessages(
           supersededText(valid.state, decision.supersededAttempt),
-          blockageText(valid.state),
+          waitedFor(valid, decision.slots),
         ),
         again: decision.again,
       });
@@ -52,6 +60,8 @@ export async function act(runner: Runner, valid: Valid, decision: Decision): Pro
       return skipSlotsOf(runner, valid, decision);
     case 'give-up':
       return giveUpTask(runner, valid, decision);
+    case 'over':
+      return endTask(runner, valid, decision);
     case 'blocked':
       return block(runner, valid, decision);
     case 'go-offline':
@@ -70,6 +80,12 @@ export async function act(runner: Runner, valid: Valid, decision: Decision): Pro
     case 'held':
       return wait(runner, valid, decision);
   }
+}
+
+/** Of the slots that go one after the other in a tick, only the first finds the note; those due before waited as long. */
+function waitedFor({ state, tick }: Valid, { slot }: SlotRange): string | null {
+  const isLate = slot < floorToMinute(tick.tickAt);
+  return blockageText(state) ?? (isLate ? (tick.waitedFor ?? null) : null);
 }
 
 async function wait(
@@ -135,7 +151,13 @@ async function start(
   });
   switch (result.kind) {
     case 'ended':
-      return { kind: 'ran', run: result.run, superseded: await supersededRun(runner, state, slots), again };
+      return {
+        kind: 'ran',
+        run: result.run,
+        superseded: await supersededRun(runner, state, slots),
+        again,
+        waitedFor: blockageText(state),
+      };
     case 'lost':
       return 'lost';
     case 'full':
@@ -151,10 +173,10 @@ async function skipSlotsOf(
   decision: Decision & { readonly kind: 'skip' },
 ): Promise<Handling> {
   const { task, timetable, state, tick } = valid;
-  const { slots, reason, again, attempt } = decision;
+  const { slots, reason, again, attempt, resource } = decision;
   const isSuperseding = state.retryAt !== null && attempt === undefined;
   const dropped = supersededText(state, isSuperseding ? state.attempt + 1 : undefined);
-  const message = joinMessages(skipText(decision), dropped, blockageText(state)) ?? reason;
+  const message = joinMessages(skipText(decision), dropped, waitedFor(valid, slots)) ?? reason;
   const record = { id: task.id, fields: task };
   const patch = await skip(
     runner,
@@ -165,6 +187,7 @@ async function skipSlotsOf(
       message,
       mended: true,
       attempt,
+      dropped: attempt === undefined ? undefined : 'offline',
       patchOf: (taking) => afterSkip(decision, { state, timetable }, { ...taking, tickAt: tick.tickAt }),
     },
   );
@@ -173,8 +196,12 @@ async function skipSlotsOf(
   }
   return {
     ...notRun(valid, `${skippedText(slots)}, ${message}`, patch.nextSlot ?? null),
-    superseded: await supersededRun(runner, state, slots),
+    superseded:
+      attempt === undefined
+        ? await supersededRun(runner, state, slots)
+        : await failedWithPending(runner, state, leftOut(resource ?? '', patch)),
     again,
+    waitedFor: blockageText(state),
   };
 }
 
@@ -185,40 +212,54 @@ async function giveUpTask(
 ): Promise<Handling> {
   const { task, timetable, state } = valid;
   const patch = giveUp(state, failurePolicyOf(task, timetable), { reason, at: runner.clock() });
-  if (!(await giveUpState(runner.driver, state, patch))) {
+  const move = await endState(runner.driver, state, patch, 'superseded');
+  if (move === 'lost') {
     return 'lost';
   }
-  const subject = { task: task.name, scope: state.scopeKey, node: runner.node.name };
-  const life = { ...subject, slotAt: state.handledSlot, nextSlotAt: null, reason };
-  tellLife(runner, { event: 'terminated', ...life });
   return {
-    kind: 'not-run',
-    notRun: { task: task.name, reason: `terminated: ${reason}`, nextSlotAt: null, newFault: false },
+    ...tellTerminated(runner, valid, { reason, move }),
     superseded: await supersededRun(runner, state, slots, reason),
   };
 }
 
-/** The run whose pending attempt newer slots took away: it has failed for good now, which nobody has told yet. */
-async function supersededRun(
+/** Ends a task that waited for a slot or an attempt that does not come any more. */
+async function endTask(
+  runner: Runner,
+  valid: Valid,
+  { reason }: Decision & { readonly kind: 'over' },
+): Promise<Handling> {
+  const { driver, clock } = runner;
+  const move = await endState(driver, valid.state, { ...terminated(clock(), reason), fault: null });
+  return move === 'lost' ? 'lost' : tellTerminated(runner, valid, { reason, move });
+}
+
+function tellTerminated(
+  runner: Runner,
+  { task, state }: Valid,
+  { reason, move }: { readonly reason: string; readonly move: Move },
+): Handled & { readonly kind: 'not-run' } {
+  const subject = { task: task.name, scope: state.scopeKey, node: runner.node.name };
+  const life = { ...subject, slotAt: state.handledSlot, nextSlotAt: null, reason };
+  tellLife(runner, { event: 'terminated', ...life });
+  if (move === 'removed') {
+    tellLife(runner, { event: 'removed', ...life });
+  }
+  return {
+    kind: 'not-run',
+    notRun: { task: task.name, reason: `terminated: ${reason}`, nextSlotAt: null, newFault: false },
+  };
+}
+
+/** The run whose pending attempt newer slots took away. */
+function supersededRun(
   runner: Runner,
   state: TaskState,
   slots: SlotRange,
   terminated: string | null = null,
 ): Promise<RunReport | undefined> {
-  if (state.retryAt === null || state.lastRunToken === null || slots.slot === state.handledSlot) {
-    return undefined;
-  }
-  const run = await findRun(runner.driver, state.lastRunToken);
-  if (run === undefined) {
-    return undefined;
-  }
-  const error = joinMessages(run.message, 'its next attempt was superseded by a newer slot');
-  const { status, durationMs, reason } = run;
-  if (status !== 'running' && status !== 'skipped') {
-    const ended = { status, durationMs, reason, message: error, retryAt: null };
-    tellLife(runner, endedEvent(subjectOfRun(run, slots.slot), ended));
-  }
-  return reportOfRun(run, { error, terminated });
+  return slots.slot === state.handledSlot
+    ? Promise.resolve(undefined)
+    : failedWithPending(runner, state, { because: SUPERSEDED, nextSlotAt: slots.slot, terminated });
 }
 
 function notRun(

@@ -1,8 +1,7 @@
-import { conditionsOf, resourcesAsked } from '../core/conditions.ts';
+import { conditionsOf, resourcesNeeded } from '../core/conditions.ts';
 import { DefinitionError, NotFoundError, PeriodicCronError } from '../core/errors.ts';
 import { asksTheWorld, type Conditions } from '../core/gate.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { once } from '../core/once.ts';
 import { joinMessages } from '../core/outcome.ts';
 import { NO_FOLLOW_UP } from '../core/run-end.ts';
 import type { SlotRange } from '../core/slots.ts';
@@ -15,6 +14,7 @@ import type { Candidate } from '../store/tick-statements.ts';
 import { type Confirm, confirmRun, NOBODY } from './confirmation.ts';
 import { checkWholly } from './definition.ts';
 import { LOST_CLAIMS } from './handled.ts';
+import { lazyLooks } from './lazy-looks.ts';
 import type { Looks } from './looks.ts';
 import { holdText, offlineText } from './reasons.ts';
 import { runAttempt } from './run-task.ts';
@@ -26,7 +26,7 @@ export class BusyError extends PeriodicCronError {
   override readonly exitCode: number = 1;
 }
 
-/** A task cannot be started by hand now, because what it requires does not hold on this node. */
+/** A task cannot be started by hand now, because what it requires does not hold on this node, or nobody could tell. */
 export class ConditionError extends PeriodicCronError {
   override readonly code = 'E_CONDITION';
   override readonly exitCode: number = 1;
@@ -148,20 +148,22 @@ function notesOf({ task, state, isOffline }: Noted, hold: Hold | undefined): rea
   ];
 }
 
-/** Looks at the resources as a tick does, the first time that they are asked for. */
-function lazyLooks(runner: Runner): Looks['at'] {
-  const load = once(async () => (await import('./looks.ts')).openLooks(runner));
-  return async (names) => (await load()).at(names);
-}
-
 async function conditionsByHand(
   { cancel }: Runner,
   task: Task,
-  look: Looks['at'],
+  looks: Looks,
 ): Promise<Conditions | undefined> {
-  return asksTheWorld(task) && !cancel.aborted
-    ? conditionsOf(task, await look(resourcesAsked(task)))
-    : undefined;
+  if (!asksTheWorld(task)) {
+    return undefined;
+  }
+  const lookup = await looks.at(resourcesNeeded(task));
+  if (cancel.aborted) {
+    // A look that was broken off says nothing, neither for the run nor against it.
+    throw new ConditionError(
+      `task ${JSON.stringify(task.name)} was not started: the runner was told to end while it looked at what that needs`,
+    );
+  }
+  return conditionsOf(task, lookup);
 }
 
 function refuseUnmet({ name }: Task, conditions: Conditions | undefined): void {

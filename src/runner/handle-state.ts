@@ -1,20 +1,31 @@
-import { conditionsOf, resourcesAsked, withoutWhy } from '../core/conditions.ts';
+import { conditionsOf, resourcesNeeded } from '../core/conditions.ts';
 import { type Decision, type DueInput, decide } from '../core/due.ts';
 import { messageOf, PeriodicCronError } from '../core/errors.ts';
 import { asksTheWorld } from '../core/gate.ts';
+import type { TickTime } from '../core/slots.ts';
 import { nameOf, type Task } from '../core/task.ts';
 import { isOnDueList } from '../core/tick-time.ts';
 import { RESTING } from '../core/transitions.ts';
 import { dropState, settleState } from '../store/move-state.ts';
 import { type Candidate, type DueKey, loadCandidate, UNASSIGNED } from '../store/tick-statements.ts';
 import { act } from './act.ts';
-import { definitionOf, faultsOfNodes, isStateOf, unexpectedFault } from './definition.ts';
+import { type Definition, definitionOf, faultsOfNodes, isStateOf, unexpectedFault } from './definition.ts';
 import type { Rivals } from './due-list.ts';
 import { handleInvalid, tellFault } from './handle-invalid.ts';
 import { type Handled, type Handling, LOST_CLAIMS, NOTHING } from './handled.ts';
 import type { LookingTick } from './looks.ts';
 import { rhythmSeconds } from './rhythm.ts';
 import type { Runner } from './runner.ts';
+
+type ValidDefinition = Definition & { readonly kind: 'valid' };
+
+/** A tick as it handles one state. */
+export type PassingTick = LookingTick & {
+  /** False from when nothing new may start in the tick. */
+  readonly mayStart: () => boolean;
+  /** What kept the state from starting before the tick, where a part of it was handled already. */
+  readonly waitedFor: string | null;
+};
 
 /**
  * Decides what to do with one state and does it. The definition and the state are read here and now, not when the tick
@@ -24,7 +35,7 @@ import type { Runner } from './runner.ts';
 export async function handleState(
   runner: Runner,
   key: DueKey,
-  tick: LookingTick,
+  tick: PassingTick,
   rivals: Rivals,
 ): Promise<Handled> {
   let unexpected: { readonly task: string; readonly error: unknown } | undefined;
@@ -55,7 +66,7 @@ export async function handleState(
   return NOTHING;
 }
 
-async function handleCandidate(runner: Runner, candidate: Candidate, tick: LookingTick): Promise<Handling> {
+async function handleCandidate(runner: Runner, candidate: Candidate, tick: PassingTick): Promise<Handling> {
   const { record, state } = candidate;
   if (state.scopeKey === UNASSIGNED) {
     return handleUnassigned(runner, candidate);
@@ -77,23 +88,47 @@ async function handleCandidate(runner: Runner, candidate: Candidate, tick: Looki
   const { task, timetable } = definition;
   const decision = await decideHere(runner, task, {
     ...tick,
-    definition,
-    state,
-    liveRuns: candidate.liveRuns,
-    now: runner.clock(),
-    rhythmSeconds: task.catchUp === 'skip' ? await rhythmSeconds(runner) : undefined,
+    ...(await dueInput(runner, candidate, { definition, tick })),
   });
-  return act(runner, { task, timetable, state, tick }, decision);
+  return decision === undefined ? NOTHING : act(runner, { task, timetable, state, tick }, decision);
 }
 
-/** The world is looked at only for what would start otherwise; looking may take a while, in which time goes on. */
-async function decideHere(runner: Runner, task: Task, input: DueInput & LookingTick): Promise<Decision> {
+/** What a decision about a state takes, before anybody has looked at the world. */
+export async function dueInput(
+  runner: Runner,
+  { state, liveRuns }: Candidate,
+  { definition, tick }: { readonly definition: ValidDefinition; readonly tick: TickTime },
+): Promise<DueInput> {
+  const { tickAt, ticks, hold } = tick;
+  return {
+    ...{ tickAt, ticks, hold, definition, state, liveRuns },
+    now: runner.clock(),
+    rhythmSeconds: definition.task.catchUp === 'skip' ? await rhythmSeconds(runner) : undefined,
+  };
+}
+
+/** True for a decision to start something, unless the world is against it. */
+export function wouldStart({ kind }: Decision): boolean {
+  return kind === 'run' || kind === 'retry';
+}
+
+/**
+ * The world is looked at only for what would start otherwise. Looking may take a while, in which time goes on: undefined
+ * when nothing may start any more after it.
+ */
+async function decideHere(
+  runner: Runner,
+  task: Task,
+  input: DueInput & PassingTick,
+): Promise<Decision | undefined> {
   const decision = decide(input);
-  if ((decision.kind !== 'run' && decision.kind !== 'retry') || !asksTheWorld(task)) {
+  if (!wouldStart(decision) || !asksTheWorld(task)) {
     return decision;
   }
-  const lookup = await input.looks.at(resourcesAsked(task));
-  return decide({ ...input, conditions: conditionsOf(task, withoutWhy(lookup)), now: runner.clock() });
+  const lookup = await input.looks.at(resourcesNeeded(task));
+  return input.mayStart()
+    ? decide({ ...input, conditions: conditionsOf(task, lookup), now: runner.clock() })
+    : undefined;
 }
 
 /**

@@ -1,19 +1,24 @@
 import type { Run } from '../store/run-row.ts';
 import type { NotRun, RunReport } from './runner.ts';
 
-/** What became of one state in this tick. `again`: what is left of it is decided anew in the same tick. */
+/**
+ * What became of one state in this tick. `again`: what is left of it is decided anew in the same tick, and `waitedFor`
+ * says what has kept that from starting before.
+ */
 export type Handled =
   | {
       readonly kind: 'ran';
       readonly run: RunReport;
       readonly superseded: RunReport | undefined;
       readonly again: boolean;
+      readonly waitedFor?: string | null;
     }
   | {
       readonly kind: 'not-run';
       readonly notRun: NotRun;
       readonly superseded?: RunReport | undefined;
       readonly again?: boolean;
+      readonly waitedFor?: string | null;
     }
   /** The node runs as many tasks as it may: nothing further starts in this tick. */
   | { readonly kind: 'full'; readonly notRun: NotRun; readonly running: readonly Run[] }

@@ -1,20 +1,19 @@
-import type { Asked } from '../core/conditions.ts';
-import type { Looker, Looks } from './looks.ts';
+import { once } from '../core/once.ts';
+import type { Expected, Looker, Looks } from './looks.ts';
 
 /** The looks of one tick, of which nothing is loaded before a task asks: most never do. */
 export function lazyLooks(looker: Looker): Looks {
-  let opened: Promise<Looks> | undefined;
-  let expected: readonly Asked[] = [];
+  const open = once(async () => (await import('./looks.ts')).openLooks(looker));
+  let expected: Expected | undefined;
   return {
-    expect: (asked) => {
-      expected = asked;
+    expect: (next) => {
+      expected = next;
     },
     at: async (names) => {
-      opened ??= import('./looks.ts').then(({ openLooks }) => openLooks(looker));
-      const looks = await opened;
-      if (expected.length > 0) {
+      const looks = await open();
+      if (expected !== undefined) {
         looks.expect(expected);
-        expected = [];
+        expected = undefined;
       }
       return looks.at(names);
     },

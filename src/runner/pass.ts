@@ -1,7 +1,7 @@
 import type { Instant } from '../core/instants.ts';
 import type { DueKey } from '../store/tick-statements.ts';
 import { type DueList, dueListOf, type Rivals } from './due-list.ts';
-import { handleState } from './handle-state.ts';
+import { handleState, type PassingTick } from './handle-state.ts';
 import type { Handled } from './handled.ts';
 import type { LookingTick } from './looks.ts';
 import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
@@ -35,16 +35,20 @@ export async function runPass(
   const pass: Pass = { runs: [], notRun: [], ended: false, cutShort: false };
   // More workers than the node may run tasks would only meet its own runs.
   const workers = Math.min(options.parallel, runner.settings.maxRunning);
+  const allowed = () => mayStart(runner, pass, options);
   for (const group of groupsOf(keys)) {
     const list = dueListOf(runner, group, tick);
     await runGroup(list, Math.min(workers, group.length), async (key) => {
       let again = true;
-      while (again && mayStart(runner, pass, options)) {
-        const handled = await handleInPass(runner, pass, { key, rivals: list.rivals }, tick);
+      let waitedFor: string | null = null;
+      while (again && allowed()) {
+        const passing = { ...tick, mayStart: allowed, waitedFor };
+        const handled = await handleInPass(runner, pass, { key, rivals: list.rivals }, passing);
         keepResult(runner, pass, handled);
         again = 'again' in handled && handled.again === true;
+        waitedFor = 'waitedFor' in handled ? (handled.waitedFor ?? waitedFor) : waitedFor;
       }
-      pass.cutShort ||= again;
+      pass.cutShort ||= again || !allowed();
     });
   }
   return pass;
@@ -62,7 +66,7 @@ async function handleInPass(
   runner: Runner,
   pass: Pass,
   { key, rivals }: { readonly key: DueKey; readonly rivals: Rivals },
-  tick: LookingTick,
+  tick: PassingTick,
 ): Promise<Handled> {
   try {
     return await handleState(runner, key, tick, rivals);

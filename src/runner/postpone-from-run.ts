@@ -1,17 +1,17 @@
 import { NotFoundError, UsageError } from '../core/errors.ts';
+import { actorOfTask } from '../core/owners.ts';
 import { ALL_NODES } from '../core/task.ts';
 import { lookUpTask } from '../store/task-lookup.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
 import { otherUserOf } from './place-of-run.ts';
 import { postponeTask } from './postpone.ts';
 import type { AskingTask, RunHosting } from './run-host.ts';
-import { actorOfTask } from './schedule-one-shot.ts';
 
 /**
  * Postpones a task for a run: on the run's node alone where each has its own state. The run that asks is not ended by that.
  *
  * @throws NotFoundError for an unknown name, and for a task that has no state here; UsageError for what has no period or
- * runs as another user than this run
+ * runs as another user than this run, and when this run was given up
  */
 export async function postponeFromRun(runner: RunHosting, asking: AskingTask, name: string): Promise<void> {
   const { driver, clock, registry, node, onEvent } = runner;
@@ -25,7 +25,7 @@ export async function postponeFromRun(runner: RunHosting, asking: AskingTask, na
   const postponer = {
     ...{ driver, clock, registry, node, onEvent },
     actor: actorOfTask(asking.task),
-    spared: asking.token,
+    asking: asking.token,
     timezoneOf: () => node.timezone,
   };
   await postponeTask(postponer, candidate.record, [scopeKey]);

@@ -6,10 +6,8 @@ import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, nameOf, type Task, type TaskRecord } from '../core/task.ts';
 import type { Timetable } from '../core/timetable.ts';
 import { postponed } from '../core/transitions.ts';
-import { requestCancel } from '../store/live-runs.ts';
-import { postponeState } from '../store/postpone-state.ts';
+import { cancelRuns, postponeState } from '../store/postpone-state.ts';
 import type { Run } from '../store/run-row.ts';
-import { listAliveRuns } from '../store/task-runs.ts';
 import { loadCandidate } from '../store/tick-statements.ts';
 import { tickNumbers } from '../store/ticks.ts';
 import { type Definition, definitionOf, isStateOf } from './definition.ts';
@@ -24,8 +22,8 @@ export type Postponer = Pick<Runner, 'driver' | 'clock' | 'registry'> & {
   readonly node: { readonly name: string };
   /** Who asked for it: the name of a system user, or a task. */
   readonly actor: string;
-  /** The token of a run that goes on although its task is postponed: the one that asked for it. */
-  readonly spared?: string;
+  /** The token of the run that asks, which goes on although its own task is postponed. */
+  readonly asking?: string;
   readonly onEvent: (event: LifeHappened) => void;
   /** The zone of a node by its last tick. */
   readonly timezoneOf: (scopeKey: string) => string;
@@ -45,8 +43,9 @@ export type Postponed = {
  * Postpones states of a task: live runs of theirs are asked to end, due slots are recorded as skipped, a pending attempt
  * is given up, and the period counts anew from now. As with SSSD, an inactive task is only cleaned up.
  *
- * @throws UsageError for a kind that has no period and for a terminated state; DefinitionError for an invalid task;
- * NotFoundError without a state. Nothing is postponed then, not even the other states
+ * @throws UsageError for a kind that has no period, for a terminated state, and when the run that asks was given up;
+ * DefinitionError for an invalid task; NotFoundError without a state. Nothing is postponed then, not even the other
+ * states, unless the task changed meanwhile; and nobody is asked to end whose state has not moved
  */
 export async function postponeTask(
   postponer: Postponer,
@@ -66,17 +65,18 @@ export async function postponeTask(
 }
 
 async function postponeOne(postponer: Postponer, record: TaskRecord, scopeKey: string): Promise<Postponed> {
-  const cancelled = await cancelLiveRuns(postponer, record, scopeKey);
+  const { driver, asking } = postponer;
   let skipped = 0;
   for (let tries = 0; tries < LOST_CLAIMS; tries += 1) {
     const found = await validState(postponer, record, scopeKey);
     const { task, timetable, state } = found;
     if (state.terminatedAt !== null) {
       // The attempt that the skipped slots superseded was the one failure too many.
+      const cancelled = await cancelRuns(driver, state, asking);
       return { scopeKey, nextSlotAt: null, cancelled, skipped };
     }
     const now = postponer.clock();
-    const ticks = await tickNumbers(postponer.driver, scopeKey);
+    const ticks = await tickNumbers(driver, scopeKey);
     const due = slotsToSkip(found, { tickAt: now, ticks });
     if (due !== undefined) {
       skipped += (await skipDue(postponer, found, due)) ? due.count : 0;
@@ -88,12 +88,11 @@ async function postponeOne(postponer: Postponer, record: TaskRecord, scopeKey: s
       firstAttempt: state.attempt + 1,
     };
     const audit = { at: now, actor: postponer.actor, taskName: task.name };
-    if (await postponeState(postponer.driver, state, { patch, audit })) {
-      // What a tick has claimed since the first look is asked to end as well; a newer claim counts from now.
-      const late = await cancelLiveRuns(postponer, record, scopeKey);
+    const cancelled = await postponeState(driver, state, { patch, audit, asking });
+    if (cancelled !== undefined) {
       const nextSlotAt = patch.nextSlot ?? null;
       tell(postponer, { task: task.name, scopeKey, slotAt: state.handledSlot, nextSlotAt });
-      return { scopeKey, nextSlotAt, cancelled: distinctRuns([...cancelled, ...late]), skipped };
+      return { scopeKey, nextSlotAt, cancelled, skipped };
     }
   }
   throw new DefinitionError(`task ${JSON.stringify(nameOf(record))} cannot be postponed`, [
@@ -102,10 +101,6 @@ async function postponeOne(postponer: Postponer, record: TaskRecord, scopeKey: s
       message: 'expected it to hold still for a moment, but others kept moving it: try again',
     },
   ]);
-}
-
-function distinctRuns(runs: readonly Run[]): readonly Run[] {
-  return [...new Map(runs.map((run) => [run.token, run])).values()];
 }
 
 /** Ticks are counted anew instead: they have no slots before they are taken. */
@@ -121,23 +116,10 @@ async function skipDue(
   const reason = 'postponed' as const;
   const message = skipText({ kind: 'skip', reason, slots, again: false });
   const subject = { record: { id: task.id, fields: task }, task, timetable, state };
-  return (await skip(postponer, subject, { slots, reason, message, mended: true })) !== undefined;
-}
-
-/** Runs by hand go on: they belong to no period. */
-async function cancelLiveRuns(
-  { driver, spared }: Postponer,
-  { id }: TaskRecord,
-  scopeKey: string,
-): Promise<readonly Run[]> {
-  const asked: Run[] = [];
-  for (const run of await listAliveRuns(driver, id)) {
-    const isOfState = run.scopeKey === scopeKey && run.trigger === 'schedule';
-    if (isOfState && run.token !== spared && (await requestCancel(driver, run.token, 'postponed'))) {
-      asked.push(run);
-    }
-  }
-  return asked;
+  return (
+    (await skip(postponer, subject, { slots, reason, message, mended: true, asking: postponer.asking })) !==
+    undefined
+  );
 }
 
 type Found = { readonly task: Task; readonly timetable: Timetable; readonly state: TaskState };

@@ -7,10 +7,12 @@ import { floorToMinute, type Instant } from '../core/instants.ts';
 import { once } from '../core/once.ts';
 import { earliestOf, nextSlotOf, type TickTime } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
-import { nameOf, runsOn, type Task } from '../core/task.ts';
+import { nameOf, runsOn } from '../core/task.ts';
 import { findHold } from '../store/hold.ts';
+import { listOfflineKeys } from '../store/offline-states.ts';
 import {
   type Candidate,
+  type DueKey,
   listDueKeys,
   loadCandidate,
   nextEarliestStart,
@@ -18,8 +20,9 @@ import {
 } from '../store/tick-statements.ts';
 import { tickNumbers } from '../store/ticks.ts';
 import { type Definition, definitionOf, isStateOf } from './definition.ts';
-import { holdText, offlineText, skipText, waitText } from './reasons.ts';
-import { recordedLookup } from './recorded-states.ts';
+import { whyNotRun } from './preview-reasons.ts';
+import { holdText } from './reasons.ts';
+import { recordedResources } from './recorded-states.ts';
 import { retryAhead } from './retry-ahead.ts';
 import { rhythmSeconds } from './rhythm.ts';
 import type { NotRun, Runner, RunReport } from './runner.ts';
@@ -39,10 +42,12 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
   const last = await tickNumbers(runner.driver, runner.node.name);
   const hold = await findHold(runner.driver, runner.node.name, at);
   const ticks = { own: last.own + 1, all: last.all + 1 };
-  const lookup = once(() => recordedLookup(runner));
+  const lookup = once(async () =>
+    (await recordedResources(runner.driver, runner.node.name)).datedOn(runner.node.name),
+  );
   const held = hold === undefined ? {} : { hold: holdText(hold) };
   const tick = { tickAt, ticks, now: at, registry, lookup, ...held };
-  for (const key of await listDueKeys(runner.driver, runner.node.name, tickAt, tick.ticks)) {
+  for (const key of await keysOf(runner, tick)) {
     const candidate = await loadCandidate(runner.driver, key);
     const state = candidate === undefined ? undefined : await stateHere(runner, candidate);
     if (candidate !== undefined && state !== undefined) {
@@ -62,6 +67,27 @@ export async function previewTick(runner: Runner, at: Instant): Promise<TickRepo
     notRun,
     idleForSeconds,
   };
+}
+
+/** What the tick would look at: what is due, and what rests because it is offline, in the order of the tick. */
+async function keysOf(
+  { driver, node }: Runner,
+  { tickAt, ticks, hold }: TickTime,
+): Promise<readonly DueKey[]> {
+  const due = await listDueKeys(driver, node.name, tickAt, ticks);
+  if (hold !== undefined) {
+    // A node that starts nothing wakes nothing.
+    return due;
+  }
+  const isDue = new Set(due.map(textOf));
+  const resting = (await listOfflineKeys(driver, node.name)).filter((key) => !isDue.has(textOf(key)));
+  return [...due, ...resting].sort(
+    (one, other) => one.ordering - other.ordering || one.taskId - other.taskId,
+  );
+}
+
+function textOf({ taskId, scopeKey }: DueKey): string {
+  return JSON.stringify([taskId, scopeKey]);
 }
 
 /** The state that the tick would decide: a node that has never ticked gets its states of `*` tasks only by ticking. */
@@ -106,12 +132,10 @@ async function preview(runner: Runner, candidate: Candidate, tick: PreviewedTick
     return NOTHING;
   }
   const isRhythmAsked = definition.task.catchUp === 'skip';
-  const conditions = asksTheWorld(definition.task)
-    ? conditionsOf(definition.task, await tick.lookup())
-    : undefined;
+  const lookup = asksTheWorld(definition.task) ? await tick.lookup() : undefined;
   return previewState(definition, candidate, {
     ...tick,
-    conditions,
+    known: lookup,
     rhythmSeconds: isRhythmAsked ? await rhythmSeconds(runner) : undefined,
   });
 }
@@ -120,7 +144,7 @@ async function preview(runner: Runner, candidate: Candidate, tick: PreviewedTick
 function previewState(
   definition: Definition & { readonly kind: 'valid' },
   { state: found, liveRuns }: Candidate,
-  tick: PreviewedTick & Pick<DueInput, 'rhythmSeconds' | 'conditions'>,
+  tick: PreviewedTick & Pick<DueInput, 'rhythmSeconds'> & { readonly known: ResourceLookup | undefined },
 ): Previewed {
   const { task, timetable } = definition;
   const runs: RunReport[] = [];
@@ -129,12 +153,14 @@ function previewState(
   let again = true;
   let retryAt: Instant | undefined;
   while (again) {
-    const decision = decide({ ...tick, definition, state, liveRuns });
+    const conditions = tick.known === undefined ? undefined : conditionsOf(task, tick.known);
+    const decision = decide({ ...tick, definition, state, liveRuns, conditions });
+    const reason = whyNotRun(decision, { task, state, known: tick.known });
     retryAt = retryAhead(decision, state);
     runs.push(...wouldRun(definition, state, decision));
     again = decision.kind === 'online' || ('again' in decision && decision.again);
     state = stateAfter(decision, { task, timetable, state }, tick);
-    notRun.push(...wouldNotRun(definition, decision, nextSlotOf(timetable, state)));
+    notRun.push(...wouldNotRun(definition, decision, { reason, nextSlotAt: nextSlotOf(timetable, state) }));
   }
   const dueAt = typeof state.earliestStart === 'number' ? state.earliestStart : null;
   return { runs, notRun, nextAt: retryAt ?? dueAt };
@@ -182,39 +208,10 @@ const WOULD_RUN = {
 function wouldNotRun(
   { task }: Definition & { readonly kind: 'valid' },
   decision: Decision,
-  nextSlotAt: Instant | null,
+  { reason, nextSlotAt }: { readonly reason: string | undefined; readonly nextSlotAt: Instant | null },
 ): readonly NotRun[] {
-  const reason = whyNotRun(decision, task);
-  const ends = decision.kind === 'terminated' || decision.kind === 'give-up';
+  const ends = ['terminated', 'give-up', 'over', 'offline-disabled'].includes(decision.kind);
   return reason === undefined
     ? []
     : [{ task: task.name, reason, nextSlotAt: ends ? null : nextSlotAt, newFault: false }];
-}
-
-function whyNotRun(decision: Decision, task: Task): string | undefined {
-  switch (decision.kind) {
-    case 'skip': {
-      const { count } = decision.slots;
-      const slots = count === 1 ? '' : `${count} slots `;
-      return `${slots}would be skipped, ${skipText(decision)}`;
-    }
-    case 'waiting':
-    case 'excluded':
-    case 'still-running':
-    case 'handled-in-future':
-    case 'held':
-    case 'blocked':
-    case 'offline-disabled':
-      return waitText(decision, task);
-    case 'terminated':
-      return `terminated: ${decision.reason ?? 'without a reason'}`;
-    case 'give-up':
-      return `would be terminated: ${decision.reason}`;
-    case 'go-offline':
-      return `would rest, ${offlineText(decision.resource)}`;
-    case 'online':
-      return 'would count from now: it does not rest any more';
-    default:
-      return undefined;
-  }
 }

@@ -28,7 +28,7 @@ export function skipText({
     case 'too_late':
       return `too late: more than ${formatDuration(Math.round(deadlineSeconds ?? 0))} late`;
     case 'missed':
-      return 'missed: no tick came in time, and catch_up leaves it out';
+      return 'missed: it did not start in time, and catch_up leaves it out';
     case 'window_closed':
       return 'window closed: its time range had ended before it could start';
     case 'postponed':
@@ -51,14 +51,7 @@ export function blockageText({ blockedReason }: Pick<TaskState, 'blockedReason'>
 type Waiting = Extract<
   Decision,
   {
-    kind:
-      | 'waiting'
-      | 'excluded'
-      | 'still-running'
-      | 'handled-in-future'
-      | 'held'
-      | 'blocked'
-      | 'offline-disabled';
+    kind: 'waiting' | 'excluded' | 'still-running' | 'handled-in-future' | 'held' | 'blocked';
   }
 >;
 
@@ -87,8 +80,6 @@ export function waitText(decision: Waiting, task: Task): string {
       return `${decision.reason}; what is due stays due`;
     case 'blocked':
       return `blocked: ${decision.reason}; the slot stays due`;
-    case 'offline-disabled':
-      return `rests since ${toShortText(decision.since)}: its resource ${task.offlineResource ?? ''} is down`;
     case 'handled-in-future':
       return `handled in the future: its slots are handled until ${toShortText(decision.until)}; "periodic-cron reset" counts from now`;
   }

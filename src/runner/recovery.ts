@@ -177,9 +177,8 @@ async function declareLost(runner: Runner, run: Run, death: Death): Promise<RunR
   });
   failpoint('recover.committed');
   if (finished.kind === 'recorded') {
-    const { retryAt, nextSlot: nextSlotAt, terminated } = finished;
-    const ended = { ...recorded, retryAt, nextSlotAt, terminated };
-    tellLife(runner, ...endedEvents(subjectOfRun(run, nextSlotAt), ended));
+    const { kind: _, nextSlot: nextSlotAt, ...coming } = finished;
+    tellLife(runner, ...endedEvents(subjectOfRun(run, nextSlotAt), { ...recorded, ...coming, nextSlotAt }));
   }
   return finished.kind === 'recorded'
     ? reportOfRun(run, {

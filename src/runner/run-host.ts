@@ -6,14 +6,17 @@ import { incrementCounter } from '../store/counters.ts';
 import { holdsRun } from '../store/lease.ts';
 import { noteProgress } from '../store/live-runs.ts';
 import { recordStats } from '../store/stats.ts';
-import { hasLiveRun, lookUpTask } from '../store/task-lookup.ts';
+import { isTaskRunning } from '../store/task-lookup.ts';
 import type { Runner } from './runner.ts';
 
 /** What others see of a run's progress may be this old: each look of theirs reads what was written last. */
 const WRITE_EVERY_MS = 2 * SECOND_MS;
 
 export type OpenRunHost = RunHost & {
-  /** To be called when the run is over; resolves when nothing is being written any more. Never rejects. */
+  /**
+   * To be called when the run is over, and before its end is recorded: writes how far it came; resolves when nothing is
+   * being written any more. Never rejects.
+   */
   readonly dispose: () => Promise<void>;
 };
 
@@ -32,6 +35,7 @@ export function openRunHost(
   const { token, task } = asking;
   const { driver, node, clock } = runner;
   let scheduled = 0;
+  const names = new Set<string>();
   const written = writeSparsely((progress) => noteProgress(driver, token, progress));
   return {
     // Nobody else takes the place of a run without a lease, however long the database is away.
@@ -54,20 +58,21 @@ export function openRunHost(
         throw new Error(`schedule: expected at most ${MOST_SCHEDULED} in one run, got more`);
       }
       const { scheduleOneShot } = await import('./schedule-one-shot.ts');
-      await scheduleOneShot(runner, asking, wish);
+      await scheduleOneShot(runner, asking, { ...wish, isRepeated: names.has(wish.name) });
+      names.add(wish.name);
     },
     postpone: async (name) => {
       const { postponeFromRun } = await import('./postpone-from-run.ts');
       await postponeFromRun(runner, asking, name);
     },
-    isRunning: async (name) => hasLiveRun(driver, (await lookUpTask(driver, name)).id),
+    isRunning: (name) => isTaskRunning(driver, name),
     dispose: written.dispose,
   };
 }
 
 /**
- * Writes the newest progress, and not more often than every two seconds. What cannot be written is forgotten: nothing
- * depends on it, and the next one says more.
+ * Writes the newest progress, not more often than every two seconds, and once more at the end. What cannot be written is
+ * forgotten: nothing depends on it, and the next one says more.
  */
 function writeSparsely(write: (progress: Progress) => Promise<void>): {
   readonly take: (progress: Progress) => void;
@@ -76,14 +81,19 @@ function writeSparsely(write: (progress: Progress) => Promise<void>): {
   let newest: Progress | undefined;
   let timer: NodeJS.Timeout | undefined;
   let writing = Promise.resolve();
+  const writeNewest = (): void => {
+    const progress = newest;
+    newest = undefined;
+    if (progress !== undefined) {
+      writing = writing.then(() => write(progress)).catch(() => undefined);
+    }
+  };
   const flush = (): void => {
     timer = undefined;
     if (newest !== undefined) {
-      const progress = newest;
-      newest = undefined;
       timer = setTimeout(flush, WRITE_EVERY_MS);
       timer.unref();
-      writing = writing.then(() => write(progress)).catch(() => undefined);
+      writeNewest();
     }
   };
   return {
@@ -95,7 +105,7 @@ function writeSparsely(write: (progress: Progress) => Promise<void>): {
     },
     dispose: () => {
       clearTimeout(timer);
-      newest = undefined;
+      writeNewest();
       return writing;
     },
   };

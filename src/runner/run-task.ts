@@ -59,6 +59,7 @@ export async function runAttempt(runner: Runner, attempt: Attempt): Promise<Atte
   const { task, slots } = attempt;
   const subject = subjectOf(runner, attempt, { token, claimed: claim.state });
   tellLife(runner, claimedEvent(subject, claim.state.firstAttempt));
+  tellEndWithClaim(runner, subject, { patch: attempt.patch, claim });
   runner.onEvent({ kind: 'started', task: task.name, slotAt: slots?.slot ?? null, attempt: attempt.attempt });
   tellLife(runner, { event: 'started', ...subject });
   const result = await perform(runner, attempt, { token, epoch: claim.epoch, startedAt });
@@ -73,6 +74,21 @@ export async function runAttempt(runner: Runner, attempt: Attempt): Promise<Atte
   }
   runner.onEvent({ kind: 'ended', run });
   return { kind: 'ended', run };
+}
+
+/** A run by hand that takes the place of the last attempt ends the state with its claim. */
+function tellEndWithClaim(
+  runner: Runner,
+  subject: AttemptSubject,
+  { patch, claim }: { readonly patch: StatePatch; readonly claim: { readonly removed?: true } },
+): void {
+  const reason = patch.terminatedReason ?? null;
+  if (reason !== null) {
+    tellLife(runner, { event: 'terminated', ...subject, reason });
+  }
+  if (claim.removed === true) {
+    tellLife(runner, { event: 'removed', ...subject, reason });
+  }
 }
 
 function claimAttempt(

@@ -1,26 +1,29 @@
 import { DefinitionError, type Fault } from '../core/errors.ts';
 import { toShortText } from '../core/instants.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
-import { MAX_NAME_LENGTH } from '../core/names.ts';
-import { ownerOfOneShot } from '../core/owners.ts';
-import { ALL_NODES, type Task, type TaskDefinition } from '../core/task.ts';
+import { actorOfTask, ownerOfOneShot } from '../core/owners.ts';
+import { ALL_NODES, type TaskDefinition } from '../core/task.ts';
 import type { OneShotWish } from '../execute/execution.ts';
+import { optionsSaidBy } from '../modules/shipped/command-fields.ts';
+import { failpoint } from '../store/failpoint.ts';
 import { addOneShot } from '../store/one-shots.ts';
 import { faultsOfPlace } from './definition.ts';
 import { tellLife } from './events.ts';
 import { COMMAND_ID, otherUserOf } from './place-of-run.ts';
 import type { AskingTask, RunHosting } from './run-host.ts';
+import { newToken } from './token.ts';
 
 /**
  * Adds the task that a run wants to be run once. It runs where the run's task does, with its conditions; for the same
- * module as the same user and within the same memory. Nothing is written unless all of it is valid.
+ * module as the same user and within the same memory. Nothing is written unless all of it is valid, nor where the wish of
+ * an earlier attempt of the same slot has started. `isRepeated` says that this run has scheduled that name before.
  *
  * @throws DefinitionError with every fault
  */
 export async function scheduleOneShot(
   runner: RunHosting,
   asking: AskingTask,
-  wish: OneShotWish,
+  wish: OneShotWish & { readonly isRepeated?: boolean },
 ): Promise<void> {
   const now = runner.clock();
   const { task } = asking;
@@ -33,8 +36,15 @@ export async function scheduleOneShot(
   const scopeKey = definition.scope === 'one' ? ALL_NODES : runner.node.name;
   const actor = actorOfTask(task);
   const { token } = asking;
-  const { replace } = wish;
-  await addOneShot(runner.driver, { token, taskId: task.id, definition, scopeKey, replace, now, actor });
+  const { replace, isRepeated = false } = wish;
+  const added = await addOneShot(runner.driver, {
+    ...{ wishId: newToken(), token, taskId: task.id },
+    ...{ definition, scopeKey, replace, isRepeated, now, actor },
+  });
+  failpoint('one-shot.committed');
+  if (added === 'kept') {
+    return;
+  }
   tellLife(runner, {
     event: 'created',
     task: definition.name,
@@ -44,11 +54,6 @@ export async function scheduleOneShot(
     nextSlotAt: wish.when.kind === 'at' ? wish.when.at : null,
     actor,
   });
-}
-
-/** How the audit names a task that did something. */
-export function actorOfTask({ name }: Pick<Task, 'name'>): string {
-  return [...`task ${name}`].slice(0, MAX_NAME_LENGTH).join('');
 }
 
 function fieldsOf(
@@ -75,7 +80,7 @@ function fieldsOf(
   };
 }
 
-/** Of a command, what says with which rights and bounds it runs comes from its own task, unless it names that itself. */
+/** Of a command, what says as whom, where and within which bounds it runs is that of its task, unless it names that itself. */
 function optionsOf(
   {
     isSame,
@@ -87,27 +92,10 @@ function optionsOf(
   if (given === undefined) {
     return isSame ? options : {};
   }
-  const isPlace = ([option]: readonly [string, unknown]): boolean => PLACE_OPTIONS.includes(option);
-  return isSame && isCommand
-    ? { ...Object.fromEntries(Object.entries(options).filter(isPlace)), ...given }
-    : given;
+  const place = optionsSaidBy('place');
+  const inherited = Object.entries(options).filter(([option]) => place.includes(option));
+  return isSame && isCommand ? { ...Object.fromEntries(inherited), ...given } : given;
 }
-
-const PLACE_OPTIONS = ['user', 'group', 'umask', 'nice', 'limits'];
-
-/** What a command that runs as another user may not say, since its runner would read it with rights of its own. */
-const COMMAND_OPTIONS = [
-  'command',
-  'argv',
-  'shell',
-  'environment',
-  'env',
-  'stdin',
-  'cwd',
-  'retcodes',
-  'user',
-  'group',
-];
 
 /** What runs as another user than its runner gets nothing run with the rights of that. */
 function faultsOfRights({ task, options }: AskingTask, wish: OneShotWish): readonly Fault[] {
@@ -125,15 +113,16 @@ function faultsOfRights({ task, options }: AskingTask, wish: OneShotWish): reado
   }
   const asOther =
     otherUserOf({ ...task, options: optionsOf({ isSame: true, isCommand: true, options }, given) }) !== own;
+  const sayable = optionsSaidBy('run');
   return [
     ...(asOther
       ? [{ field: 'options.user', message: 'expected the user and group of this task, got others' }]
       : []),
     ...Object.keys(given)
-      .filter((option) => !COMMAND_OPTIONS.includes(option))
+      .filter((option) => !sayable.includes(option) && option !== 'user' && option !== 'group')
       .map((option) => ({
         field: `options.${option}`,
-        message: `expected one of ${COMMAND_OPTIONS.join(', ')}, since this task runs as another user than the runner`,
+        message: `expected one of ${sayable.join(', ')}, since this task runs as another user than the runner`,
       })),
   ];
 }

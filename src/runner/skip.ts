@@ -5,6 +5,7 @@ import type { Timetable } from '../core/timetable.ts';
 import { failurePolicyOf, type StatePatch, skipDue, type Taking } from '../core/transitions.ts';
 import { greatestAttempt } from '../store/attempts.ts';
 import { failpoint } from '../store/failpoint.ts';
+import type { Dropped } from '../store/move-state.ts';
 import { skipSlots } from '../store/skip-slots.ts';
 import { type LifeEventKind, type LifeHappened, tellLife } from './events.ts';
 import type { Runner } from './runner.ts';
@@ -39,6 +40,10 @@ export type Skipping = {
   readonly attempt?: number | undefined;
   /** What skipping changes in the state, where that is not the same as ever. */
   readonly patchOf?: (taking: Taking) => StatePatch;
+  /** The token of the run that asks for it, if one does: nothing is skipped for one that was given up. */
+  readonly asking?: string | undefined;
+  /** Why a pending attempt does not come, where that is not because newer slots supersede it. */
+  readonly dropped?: Dropped | undefined;
   /** How it is told, where it is more than that slots were skipped. */
   readonly event?: LifeEventKind;
 };
@@ -46,34 +51,40 @@ export type Skipping = {
 /**
  * Takes due slots without running them, and tells of it: returns what that changed in the state, or undefined when
  * another runner was first.
+ *
+ * @throws UsageError when the run that asks for it has an end
  */
 export async function skip(
   runner: Skipper,
   { record, task, timetable, state }: SkipSubject,
   skipping: Skipping,
 ): Promise<StatePatch | undefined> {
-  const { slots, reason, message, mended, event = 'skipped' } = skipping;
+  const { slots, reason, message, mended } = skipping;
   const attempt = skipping.attempt ?? (await nextAttempt(runner, state, slots.slot));
   const at = runner.clock();
   const taking = { slots, attempt, at, failurePolicy: failurePolicyOf(task, timetable) };
   const patch = skipping.patchOf?.(taking) ?? skipDue(state, timetable, taking);
-  const skipped = await skipSlots(runner.driver, {
+  const move = await skipSlots(runner.driver, {
     state,
     patch: { ...patch, ...(mended ? { fault: null } : {}) },
     skipped: { ...identityOf(runner, record, state), slots, attempt, reason, message, at },
+    asking: skipping.asking,
+    dropped: skipping.dropped,
   });
-  if (!skipped) {
+  if (move === 'lost') {
     return undefined;
   }
   failpoint('skip.committed');
   const nextSlotAt = patch.nextSlot ?? null;
   const subject = { task: task.name, scope: state.scopeKey, node: runner.node.name, nextSlotAt };
   const life = { ...subject, slotAt: slots.slot, slotCount: slots.count, reason };
-  tellLife(runner, { event, ...life });
-  if (patch.terminatedReason !== undefined && patch.terminatedReason !== null) {
+  const isTerminated = patch.terminatedReason !== undefined && patch.terminatedReason !== null;
+  // What has an end with them does nothing else besides.
+  tellLife(runner, { event: (isTerminated ? undefined : skipping.event) ?? 'skipped', ...life });
+  if (isTerminated) {
     const terminated = { ...subject, slotAt: slots.slot, reason: patch.terminatedReason };
     tellLife(runner, { event: 'terminated', ...terminated });
-    if (task.removeWhenDone) {
+    if (move === 'removed') {
       tellLife(runner, { event: 'removed', ...terminated });
     }
   }

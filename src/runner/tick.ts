@@ -7,6 +7,7 @@ import { listLeftovers } from '../store/leftovers.ts';
 import { listOfflineKeys } from '../store/offline-states.ts';
 import {
   type DueKey,
+  type ListedKey,
   listDueKeys,
   listLiveRuns,
   loadCandidate,
@@ -15,7 +16,7 @@ import {
 import { beginTick, endTick, type TickStart } from '../store/ticks.ts';
 import { CLOCK_TOLERANCE_MS, processAgeMs, tickMinute } from './clock.ts';
 import { lazyLooks } from './lazy-looks.ts';
-import type { Looks } from './looks.ts';
+import type { LookingTick } from './looks.ts';
 import type { PassOptions, PassResult } from './pass.ts';
 import { failedForGood, type NotRun, type Runner, type RunReport } from './runner.ts';
 
@@ -168,41 +169,64 @@ function leftByOthers({ driver, identity }: Runner): Promise<readonly string[]> 
 
 async function runDue(runner: Runner, tick: TickTime, options: PassOptions): Promise<PassResult> {
   const looks = lazyLooks(runner);
-  if (tick.hold === undefined) {
-    await wake(runner, tick, looks);
+  const looking = { ...tick, looks };
+  const listDue = () => listDueKeys(runner.driver, runner.node.name, tick.tickAt, tick.ticks);
+  const expect = (keys: readonly ListedKey[]) =>
+    looks.expect(async () => (await import('./expected-looks.ts')).expectedLooks(runner, keys, tick));
+  const keys = await listDue();
+  if (tick.hold !== undefined) {
+    return runMarked(runner, { keys, looking }, options);
   }
-  const keys = await listDueKeys(runner.driver, runner.node.name, tick.tickAt, tick.ticks);
+  expect(keys);
+  // What rested is woken before anything is due of it.
+  const woken = await wake(runner, looking);
+  if (woken === undefined) {
+    return passOver(runner, { keys, looking }, options);
+  }
+  const due = await listDue();
+  expect(due);
+  const pass = await passOver(runner, { keys: due, looking }, options);
+  return { ...pass, runs: [...woken, ...pass.runs] };
+}
+
+type Listed = { readonly keys: readonly ListedKey[]; readonly looking: LookingTick };
+
+async function passOver(
+  runner: Runner,
+  { keys, looking }: Listed,
+  options: PassOptions,
+): Promise<PassResult> {
   if (keys.length === 0) {
     return { runs: [], notRun: [], cutShort: false };
   }
   const { runPass } = await import('./pass.ts');
-  // A marked state need not be due: it looks for itself if it is.
-  looks.expect(keys.filter(({ isMarked }) => !isMarked));
-  if (tick.hold === undefined) {
-    return runPass(runner, keys, { ...tick, looks }, options);
-  }
-  // Nothing starts, so there is nothing to decide but what was changed.
-  const pass = await runPass(
-    runner,
-    keys.filter(({ isMarked }) => isMarked),
-    { ...tick, looks },
-    options,
-  );
+  return runPass(runner, keys, looking, options);
+}
+
+/** While nothing starts, there is nothing to decide but what was changed. */
+async function runMarked(
+  runner: Runner,
+  { keys, looking }: Listed,
+  options: PassOptions,
+): Promise<PassResult> {
+  const marked = keys.filter(({ isMarked }) => isMarked);
+  const pass = await passOver(runner, { keys: marked, looking }, options);
   const { heldKey } = await import('./reasons.ts');
-  const held = keys.filter(({ isMarked }) => !isMarked).map((key) => heldKey(key, tick.hold ?? ''));
+  const held = keys.filter(({ isMarked }) => !isMarked).map((key) => heldKey(key, looking.hold ?? ''));
   for (const notRun of held) {
     runner.onEvent({ kind: 'not-run', notRun });
   }
   return { ...pass, notRun: [...pass.notRun, ...held] };
 }
 
-/** Wakes what rested because it was offline, before anything is due of it. */
-async function wake(runner: Runner, tick: TickTime, looks: Looks): Promise<void> {
+/** Wakes what rested because it was offline. Undefined where nothing rests, else the runs that have failed for good with it. */
+async function wake(runner: Runner, looking: LookingTick): Promise<readonly RunReport[] | undefined> {
   const resting = await listOfflineKeys(runner.driver, runner.node.name);
-  if (resting.length > 0) {
-    const { wakeStates } = await import('./wake.ts');
-    await wakeStates(runner, resting, { tick, looks });
+  if (resting.length === 0) {
+    return undefined;
   }
+  const { wakeStates } = await import('./wake.ts');
+  return wakeStates(runner, resting, looking);
 }
 
 /** What stays due, because it runs still or the tick ended before it, is due now. */

@@ -9,7 +9,7 @@ import type { Driver, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { findHold, type Hold } from './hold.ts';
 import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
-import { dropPending, giveUpPending, moveState } from './move-state.ts';
+import { dropPending, giveUpPending, type Move, moveState } from './move-state.ts';
 import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
 
 /** Who runs: enough to prove at the next tick that the runner is dead, and not another process with its number. */
@@ -37,13 +37,15 @@ export type NewRun = RowIdentity & {
 };
 
 export type ClaimResult =
-  /** `state` is what the claim left. */
-  | { readonly kind: 'won'; readonly epoch: number; readonly state: TaskState }
+  /** `state` is what the claim left. `removed`: the task has gone with it, since the run takes the place of its end. */
+  | { readonly kind: 'won'; readonly epoch: number; readonly state: TaskState; readonly removed?: true }
   /** Another runner, or a change of the definition, was first. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'full'; readonly running: readonly Run[] }
   /** The node was drained, or maintenance began, since the tick looked. */
   | { readonly kind: 'held'; readonly hold: Hold };
+
+type Won = Extract<ClaimResult, { readonly kind: 'won' }>;
 
 export type Claim = {
   readonly state: TaskState;
@@ -64,10 +66,12 @@ export function claimRun(driver: Driver, claim: Claim): Promise<ClaimResult> {
   const { state, run } = claim;
   const patch = patchOf(claim);
   const epoch = state.epoch + 1;
-  const won: ClaimResult = { kind: 'won', epoch, state: { ...state, ...patch, epoch } };
+  const won: Won = { kind: 'won', epoch, state: { ...state, ...patch, epoch } };
+  let result = won;
   return driver.transaction(
     async (statements) => {
-      if (!(await takeState(driver, statements, { ...claim, patch }))) {
+      const move = await takeState(driver, statements, { ...claim, patch });
+      if (move === 'lost') {
         return run.trigger === 'schedule' ? whyRefused(statements, claim) : { kind: 'lost' };
       }
       failpoint('claim.moved');
@@ -76,9 +80,10 @@ export function claimRun(driver: Driver, claim: Claim): Promise<ClaimResult> {
       const lease = run.isLeased ? { lease_until: nowText(driver.engine, LEASE_S) } : {};
       await insertRun(statements, { ...startedRow(run), epoch }, lease);
       failpoint('claim.recorded');
-      return won;
+      result = move === 'removed' ? { ...won, removed: true } : won;
+      return result;
     },
-    { confirm: async (statements) => ((await isRecorded(statements, run.token)) ? won : undefined) },
+    { confirm: async (statements) => ((await isRecorded(statements, run.token)) ? result : undefined) },
   );
 }
 
@@ -107,7 +112,7 @@ function startedPatch(run: NewRun): StatePatch {
   };
 }
 
-async function takeState(driver: Driver, statements: Statements, claim: Claim): Promise<boolean> {
+async function takeState(driver: Driver, statements: Statements, claim: Claim): Promise<Move> {
   const { state, patch, run, maxRunning } = claim;
   if (run.trigger !== 'schedule') {
     return moveState(statements, state, patch);

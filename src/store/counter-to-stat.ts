@@ -1,6 +1,11 @@
 import type { Instant } from '../core/instants.ts';
+import { isJsonObject, type JsonObject } from '../core/json.ts';
+import { holdAskingRun } from './asking-run.ts';
+import { jsonOf } from './cells.ts';
 import { type CounterPart, lockCounter, sumOf, takeOff } from './counters.ts';
-import type { Driver, Statements } from './driver.ts';
+import type { Driver, Row, Statements } from './driver.ts';
+import { failpoint } from './failpoint.ts';
+import { exactNumber } from './result-rows.ts';
 import { recordStats } from './stats.ts';
 
 export type CounterReading = {
@@ -16,32 +21,47 @@ export type CounterReading = {
 export type CounterWritten =
   /** `value` is the sum over all nodes. */
   | { readonly kind: 'written'; readonly value: bigint }
-  /** The run has ended, or was given up, or has done this already: nothing was changed. */
+  /** An earlier attempt of the same slot has done it, and this is what it did; now nothing was changed. */
+  | { readonly kind: 'done-before'; readonly result: JsonObject }
+  /** The run has ended, or was given up: nothing was changed. */
   | { readonly kind: 'not-live' }
   /** What a statistic does not hold exactly is not taken off: nothing was changed. */
   | { readonly kind: 'too-large'; readonly value: bigint };
+
+/** What a run that has written has as its result: a value that is too large for a number is text. */
+export function resultOfCounter(value: bigint, { reset }: Pick<CounterReading, 'reset'>): JsonObject {
+  return { value: exactNumber(String(value)), reset };
+}
 
 /**
  * Writes the sum of a counter over all nodes as a value of a statistic and, if asked, takes exactly that off the counter,
  * in one transaction: whatever others add is in this value or in the next, and never in both. A counter that nobody has
  * added to is 0.
  *
- * The row of the run takes note of it as progress, 1 of 1. So a run does this once, even if a commit goes unanswered and
- * comes late; and a run that was given up, in whose place another may have come, does not do it at all.
+ * The result of the run is recorded with it. So a run does this once, even if a commit goes unanswered and comes late; so
+ * does a slot, even if the runner dies and another attempt follows; and a run that was given up, in whose place another
+ * may have come, does not do it at all.
  */
-export function writeCounter(driver: Driver, reading: CounterReading): Promise<CounterWritten> {
-  let last: CounterWritten = { kind: 'not-live' };
+export async function writeCounter(driver: Driver, reading: CounterReading): Promise<CounterWritten> {
+  const { token } = reading;
   const work = async (statements: Statements): Promise<CounterWritten> => {
-    if (await markDone(statements, reading.token)) {
-      last = await move(driver, statements, reading);
-      return last;
+    if (!(await holdAskingRun(statements, token))) {
+      return { kind: 'not-live' };
     }
-    return { kind: 'not-live' };
+    const done = (await findOwn(statements, token)) ?? (await findEarlier(statements, token));
+    if (done !== undefined) {
+      return done;
+    }
+    const written = await move(driver, statements, reading);
+    if (written.kind === 'written') {
+      await recordResult(statements, token, resultOfCounter(written.value, reading));
+      failpoint('counter.written');
+    }
+    return written;
   };
-  return driver.transaction(work, {
-    // What the marked transaction did is what this call did last that found the run unmarked.
-    confirm: async (statements) => ((await isDone(statements, reading.token)) ? last : undefined),
-  });
+  const written = await driver.transaction(work, { confirm: (statements) => findOwn(statements, token) });
+  failpoint('counter.committed');
+  return written;
 }
 
 async function move(
@@ -62,16 +82,35 @@ async function move(
   return { kind: 'written', value };
 }
 
-async function markDone({ run }: Pick<Statements, 'run'>, token: string): Promise<boolean> {
-  const changed = await run(
-    `UPDATE periodic_run SET progress_done = 1, progress_total = 1
-     WHERE token = ? AND status = 'running' AND progress_done IS NULL`,
-    [token],
-  );
-  return changed === 1;
+async function recordResult({ run }: Statements, token: string, result: JsonObject): Promise<void> {
+  await run("UPDATE periodic_run SET result = ? WHERE token = ? AND status = 'running' AND result IS NULL", [
+    JSON.stringify(result),
+    token,
+  ]);
 }
 
-async function isDone({ all }: Pick<Statements, 'all'>, token: string): Promise<boolean> {
-  const rows = await all('SELECT id FROM periodic_run WHERE token = ? AND progress_done = 1', [token]);
-  return rows.length > 0;
+/** What this run has written, as its row has it. */
+async function findOwn({ all }: Statements, token: string): Promise<CounterWritten | undefined> {
+  const [row] = await all('SELECT result FROM periodic_run WHERE token = ?', [token]);
+  const result = resultOf(row);
+  return result === undefined ? undefined : { kind: 'written', value: BigInt(String(result['value'])) };
+}
+
+/** What another attempt of the same slot has written. A run by hand without a slot is the first of its kind. */
+async function findEarlier({ all }: Statements, token: string): Promise<CounterWritten | undefined> {
+  const rows = await all(
+    `SELECT earlier.result FROM periodic_run r
+     JOIN periodic_run earlier ON earlier.task_id = r.task_id AND earlier.scope_key = r.scope_key AND earlier.slot = r.slot
+     WHERE r.token = ? AND earlier.token <> r.token AND earlier.module = r.module AND earlier.result IS NOT NULL
+     ORDER BY earlier.attempt DESC`,
+    [token],
+  );
+  const result = rows.map(resultOf).find((found) => found !== undefined);
+  return result === undefined ? undefined : { kind: 'done-before', result };
+}
+
+/** Another module than this one may have run for the slot, and have left anything. */
+function resultOf(row: Row | undefined): JsonObject | undefined {
+  const result = jsonOf(row?.['result']);
+  return isJsonObject(result) && /^-?\d+$/.test(String(result['value'])) ? result : undefined;
 }

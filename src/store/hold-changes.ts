@@ -1,7 +1,8 @@
 import { type Instant, toText } from '../core/instants.ts';
+import { insertAudit } from './audit.ts';
 import { instantText } from './cells.ts';
 import { keepingKnown } from './dialect.ts';
-import type { Driver, Statements } from './driver.ts';
+import type { Driver } from './driver.ts';
 import { findMaintenance, type Hold } from './hold.ts';
 
 /** `changed` is false where maintenance was on already, with the same reason and end. */
@@ -34,7 +35,7 @@ export function startMaintenance(
       values,
     );
     const told = { since: toText(hold.since), until: instantText(until), reason };
-    await insertHoldAudit(statements, { action: 'maintenance on', at, actor }, told);
+    await insertAudit(statements, { action: 'maintenance on', at, actor }, told);
     return { changed: true, hold };
   });
 }
@@ -52,21 +53,7 @@ export function endMaintenance(
     if (changed === 0) {
       return false;
     }
-    await insertHoldAudit({ run }, { action: 'maintenance off', ...by }, null);
+    await insertAudit({ run }, { action: 'maintenance off', ...by }, null);
     return true;
   });
-}
-
-/** Records who held or released what. */
-export async function insertHoldAudit(
-  { run }: Pick<Statements, 'run'>,
-  change: { readonly action: string; readonly at: Instant; readonly actor: string },
-  after: object | null,
-): Promise<void> {
-  await run('INSERT INTO periodic_audit (changed_at, actor, action, "after") VALUES (?, ?, ?, ?)', [
-    toText(change.at),
-    change.actor,
-    change.action,
-    after === null ? null : JSON.stringify(after),
-  ]);
 }

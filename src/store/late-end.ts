@@ -7,7 +7,6 @@ import type { Driver, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { findEnd } from './finish.ts';
 import { moveState } from './move-state.ts';
-import { removeIfDone } from './remove-done.ts';
 import {
   type Coming,
   comingAfter,
@@ -62,9 +61,8 @@ export function recordLateEnd(
       failpoint('replay.corrected');
       await markEnd(statements, token, { ...undone, status: end.status });
       failpoint('replay.marked');
-      const { retryAt, nextSlot, terminated } = undone;
-      await removeIfDone(statements, run.taskId, { terminatedAt: terminated === null ? null : end.endedAt });
-      return { kind: 'recorded', run: { ...run, status: end.status }, retryAt, nextSlot, terminated };
+      const { endEpoch: _, ...coming } = undone;
+      return { kind: 'recorded', run: { ...run, status: end.status }, ...coming };
     }
     return keepLate(statements, token, end);
   };
@@ -102,8 +100,12 @@ async function undoLost(
   }
   const before = withoutLost(read.state, run.slot, policy);
   const after = nextState({ ...read, state: before }, { ...run, slot: run.slot }, end, policy);
-  const moved = await moveState(statements, before, { ...whatLostChanges(before), ...after.patch });
-  return moved ? { endEpoch: before.epoch + 1, ...comingAfter(before, after) } : undefined;
+  const move = await moveState(statements, before, { ...whatLostChanges(before), ...after.patch });
+  if (move === 'lost') {
+    return undefined;
+  }
+  const coming = { endEpoch: before.epoch + 1, ...comingAfter(before, after) };
+  return move === 'removed' ? { ...coming, removed: true } : coming;
 }
 
 function whatLostChanges(before: TaskState): StatePatch {

@@ -81,4 +81,8 @@ const ADDITIONS: Readonly<Record<string, Additions>> = {
     },
     tables: ['periodic_resource', 'periodic_resource_state'],
   },
+  '0006_remember_wishes': {
+    columns: { periodic_task: { scheduled_by: null, scheduled_slot: null } },
+    tables: [],
+  },
 };

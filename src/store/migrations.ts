@@ -2,7 +2,7 @@ import type { Knex } from 'knex';
 import { packageRoot } from './package-root.ts';
 
 /** The version of the schema that this program needs, and writes when it migrates. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /** The migrations that this program knows, in their order. */
 export const MIGRATIONS: readonly string[] = [
@@ -11,6 +11,7 @@ export const MIGRATIONS: readonly string[] = [
   '0003_share_with_nodes',
   '0004_run_by_hand',
   '0005_ask_the_world',
+  '0006_remember_wishes',
 ];
 
 export type MigrationFile = {

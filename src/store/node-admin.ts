@@ -2,10 +2,10 @@ import { didYouMean } from '../config/near-miss.ts';
 import { NotFoundError } from '../core/errors.ts';
 import { type Instant, toText } from '../core/instants.ts';
 import { normalizeName } from '../core/names.ts';
+import { insertAudit } from './audit.ts';
 import { instantOf, numberOf, numberOrNull, textOf } from './cells.ts';
 import type { Driver, Row, Statements } from './driver.ts';
 import type { Hold } from './hold.ts';
-import { insertHoldAudit } from './hold-changes.ts';
 import { holderOf, type NameHolder } from './nodes.ts';
 import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
 import { shiftTickCounts } from './ticks.ts';
@@ -114,7 +114,7 @@ export function drainNode(
       [toText(kept.since), kept.actor, kept.reason, before.name],
     );
     const after = { node: before.name, since: toText(kept.since), reason: kept.reason };
-    await insertHoldAudit(statements, { action: 'node drained', at, actor }, after);
+    await insertAudit(statements, { action: 'node drained', at, actor }, after);
     return { changed: true, node: { ...before, drained: kept } };
   });
 }
@@ -134,7 +134,7 @@ export function resumeNode(driver: Driver, name: string, { at, actor }: NodeChan
       'UPDATE periodic_node SET drained_at = NULL, drained_by = NULL, drained_reason = NULL WHERE name = ?',
       [before.name],
     );
-    await insertHoldAudit(statements, { action: 'node resumed', at, actor }, { node: before.name });
+    await insertAudit(statements, { action: 'node resumed', at, actor }, { node: before.name });
     return { changed: true, node: { ...before, drained: null } };
   });
 }
@@ -187,7 +187,7 @@ export function forgetNode(
     await shiftTickCounts(statements, node.name, -node.tickNo);
     await statements.run('DELETE FROM periodic_node WHERE name = ?', [node.name]);
     const told = { node: node.name, tickNo: node.tickNo, states, listedBy };
-    await insertHoldAudit(statements, { action: 'node forgotten', at, actor }, told);
+    await insertAudit(statements, { action: 'node forgotten', at, actor }, told);
     return { node, listedBy, states };
   });
 }

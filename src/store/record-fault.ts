@@ -21,7 +21,7 @@ export function recordFault(
 ): Promise<boolean> {
   const { state, row } = fault;
   return driver.transaction(async (statements) => {
-    if (!(await moveState(statements, state, { ...fault.patch, fault: row.message }))) {
+    if ((await moveState(statements, state, { ...fault.patch, fault: row.message })) === 'lost') {
       return false;
     }
     const { at, ...rest } = row;

@@ -1,23 +1,26 @@
-import type { StatePatch } from '../core/transitions.ts';
 import type { Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
+import { IS_STATE_OF_TASK } from './states-of-task.ts';
 
 /**
- * Removes a task that is to go when it is done, in the transaction that terminates the last state it has; its runs stay in
- * the ledger. True when it did. What `patch` does not terminate costs nothing.
+ * Keeps others from ending the last states of a task at the same time, each of which would not see the other's end and
+ * leave the task to it. To be called before a state is moved: whoever changes a definition locks the task first, too.
+ * False for a task that stays when it is done, and for one that is gone.
  */
-export async function removeIfDone(
-  { run }: Pick<Statements, 'run'>,
-  taskId: number,
-  { terminatedAt }: StatePatch,
-): Promise<boolean> {
-  if (terminatedAt === undefined || terminatedAt === null) {
-    return false;
-  }
-  const removed = await run(
-    `DELETE FROM periodic_task WHERE id = ? AND remove_when_done = ${TRUE} AND ${NOTHING_IS_LEFT}`,
+export async function lockIfToGo({ run }: Pick<Statements, 'run'>, taskId: number): Promise<boolean> {
+  const found = await run(
+    `UPDATE periodic_task SET remove_when_done = remove_when_done WHERE id = ? AND remove_when_done = ${TRUE}`,
     [taskId],
   );
+  return found === 1;
+}
+
+/**
+ * Removes a task that is locked if nothing of it is left to come, in the transaction that terminates the last state it
+ * has; its runs stay in the ledger. True when it did.
+ */
+export async function removeIfDone({ run }: Pick<Statements, 'run'>, taskId: number): Promise<boolean> {
+  const removed = await run(`DELETE FROM periodic_task WHERE id = ? AND ${NOTHING_IS_LEFT}`, [taskId]);
   if (removed === 0) {
     return false;
   }
@@ -32,9 +35,6 @@ export async function removeIfDone(
 // Every engine compares a boolean with this.
 const TRUE = '(1 = 1)';
 
-/** States of nodes that the task has left, or of another scope, only remember what was handled. */
 const NOTHING_IS_LEFT = `NOT EXISTS (
   SELECT 1 FROM periodic_task_state s WHERE s.task_id = periodic_task.id AND s.terminated_at IS NULL
-    AND ((periodic_task.scope = 'one' AND s.scope_key = '*')
-      OR (periodic_task.scope <> 'one' AND EXISTS (
-        SELECT 1 FROM periodic_task_node n WHERE n.task_id = s.task_id AND n.node IN (s.scope_key, '*')))))`;
+    AND ${IS_STATE_OF_TASK})`;

@@ -1,13 +1,16 @@
 import type { KnownResource } from '../core/conditions.ts';
-import { type Instant, MINUTE_MS, toText } from '../core/instants.ts';
+import type { Instant } from '../core/instants.ts';
 import { isJsonObject, type JsonObject } from '../core/json.ts';
 import { RESOURCE_STATES, type ResourceState } from '../core/requires.ts';
 import { instantOf, numberOf } from './cells.ts';
-import type { Driver, Row, Statements } from './driver.ts';
+import type { Row, Statements } from './driver.ts';
 
 /** How the state of a resource is found out: by a probe, or by whoever sets it. */
 export const PROBES = ['command', 'tcp', 'http', 'file', 'none'] as const;
 export type Probe = (typeof PROBES)[number];
+
+/** The longest that a look may take, in seconds. */
+export const MOST_TIMEOUT_S = 300;
 
 /** A named thing on a node whose state gates tasks. */
 export type Resource = {
@@ -18,7 +21,7 @@ export type Resource = {
   readonly target: JsonObject;
   /** How long a look holds, in seconds. */
   readonly ttlSeconds: number;
-  /** How long a look may take, in seconds. */
+  /** How long a look may take, in seconds: from 1 to `MOST_TIMEOUT_S`, unless plain SQL wrote another number. */
   readonly timeoutSeconds: number;
 };
 
@@ -40,10 +43,14 @@ export async function listResources(
   }
   const rows = await all(
     `SELECT name, probe, target, ttl_s, timeout_s FROM periodic_resource
-     ${names === undefined ? '' : `WHERE name IN (${names.map(() => '?').join(', ')})`} ORDER BY name`,
+     ${names === undefined ? '' : `WHERE name IN (${placeholders(names)})`} ORDER BY name`,
     names ?? [],
   );
   return rows.map(resourceOf);
+}
+
+function placeholders(values: readonly unknown[]): string {
+  return values.map(() => '?').join(', ');
 }
 
 function resourceOf(row: Row): Resource {
@@ -56,7 +63,8 @@ function resourceOf(row: Row): Resource {
   };
 }
 
-function targetOf(cell: Row[string] | undefined): JsonObject {
+/** Reads a target as it is stored. */
+export function targetOf(cell: Row[string] | undefined): JsonObject {
   try {
     const target: unknown = JSON.parse(String(cell));
     return isJsonObject(target) ? target : {};
@@ -65,22 +73,31 @@ function targetOf(cell: Row[string] | undefined): JsonObject {
   }
 }
 
-/** Which states are wanted: those of one node, of one resource, or all. */
-export type StateFilter = { readonly node?: string | undefined; readonly resource?: string | undefined };
+/** Which states are wanted: those of one node, of one resource or of several, or all. */
+export type StateFilter = {
+  readonly node?: string | undefined;
+  readonly resource?: string | undefined;
+  readonly resources?: readonly string[] | undefined;
+};
 
 /** What is known of resources, by name and node. */
 export async function listResourceStates(
   { all }: Pick<Statements, 'all'>,
-  { node, resource }: StateFilter = {},
+  { node, resource, resources = resource === undefined ? undefined : [resource] }: StateFilter = {},
 ): Promise<readonly ResourceOnNode[]> {
+  if (resources?.length === 0) {
+    return [];
+  }
   const wanted = [
-    ...(node === undefined ? [] : [{ sql: 'node = ?', value: node }]),
-    ...(resource === undefined ? [] : [{ sql: 'resource = ?', value: resource }]),
+    ...(resources === undefined
+      ? []
+      : [{ sql: `resource IN (${placeholders(resources)})`, values: resources }]),
+    ...(node === undefined ? [] : [{ sql: 'node = ?', values: [node] }]),
   ];
   const where = wanted.length === 0 ? '' : `WHERE ${wanted.map(({ sql }) => sql).join(' AND ')}`;
   const rows = await all(
     `SELECT resource, node, state, since, checked_at, why FROM periodic_resource_state ${where} ORDER BY resource, node`,
-    wanted.map(({ value }) => value),
+    wanted.flatMap(({ values }) => values),
   );
   return rows.map(stateOf);
 }
@@ -96,54 +113,7 @@ function stateOf(row: Row): ResourceOnNode {
   };
 }
 
-/** Plain SQL may have written any word: what is not known is undefined. */
+/** Plain SQL may have written any word: one that is no state is `undef`. */
 function stateWord(cell: Row[string] | undefined): ResourceState {
   return RESOURCE_STATES.find((state) => state === cell) ?? 'undef';
-}
-
-/** What a look at a resource found on a node, or what somebody said of it. */
-export type ResourceLook = {
-  readonly resource: string;
-  readonly node: string;
-  readonly state: ResourceState;
-  readonly why: string;
-  readonly at: Instant;
-};
-
-/**
- * Records how a resource is on a node. It is in its state since it came into it, whoever has looked again meanwhile. An
- * older look than the one that is recorded changes nothing, nor does one at a resource that is gone.
- *
- * True when the state is another one than before: of several who find that at once, one is told so.
- */
-export function recordLook(
-  driver: Driver,
-  { resource, node, state, why, at }: ResourceLook,
-): Promise<boolean> {
-  const instant = toText(at);
-  // So far ahead is only what a clock has recorded that was wrong: it must not keep every look out until then.
-  const ahead = toText(at + MINUTE_MS);
-  return driver.transaction(async ({ run }) => {
-    const changed = await run(
-      `UPDATE periodic_resource_state SET state = ?, since = ?, checked_at = ?, why = ?
-       WHERE resource = ? AND node = ? AND state <> ? AND (checked_at <= ? OR checked_at > ?)`,
-      [state, instant, instant, why, resource, node, state, instant, ahead],
-    );
-    if (changed > 0) {
-      return true;
-    }
-    await run(
-      `UPDATE periodic_resource_state SET checked_at = ?, why = ?
-       WHERE resource = ? AND node = ? AND state = ? AND (checked_at <= ? OR checked_at > ?)`,
-      [instant, why, resource, node, state, instant, ahead],
-    );
-    const added = await run(
-      `INSERT INTO periodic_resource_state (resource, node, state, since, checked_at, why)
-       SELECT name, ?, ?, ?, ?, ? FROM periodic_resource r WHERE name = ? AND NOT EXISTS
-         (SELECT 1 FROM periodic_resource_state s WHERE s.resource = r.name AND s.node = ?)
-       ${driver.engine === 'mariadb' ? 'ON DUPLICATE KEY UPDATE node = VALUES(node)' : 'ON CONFLICT (resource, node) DO NOTHING'}`,
-      [node, state, instant, instant, why, resource, node],
-    );
-    return added > 0;
-  });
 }

@@ -7,7 +7,6 @@ import { numberOrNull } from './cells.ts';
 import type { Row, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { moveState } from './move-state.ts';
-import { removeIfDone } from './remove-done.ts';
 import { RUN_COLUMNS, type Run, runOf } from './run-row.ts';
 import { stateOf } from './state-row.ts';
 
@@ -44,6 +43,9 @@ export const NOTHING_COMES: Coming = { retryAt: null, nextSlot: null, terminated
 /** What is needed of a run to move its state on. */
 export type RunKey = Pick<Run, 'token' | 'taskId' | 'scopeKey' | 'trigger' | 'slot' | 'attempt'>;
 
+/** An end without a result leaves the one that the run recorded together with what it did. */
+const KEPT_RESULT = 'result = coalesce(?, result)';
+
 export async function writeEnd(
   statements: Statements,
   token: string,
@@ -64,7 +66,7 @@ export async function writeEnd(
   };
   const changed = await statements.run(
     `UPDATE periodic_run SET live_node = NULL, ${Object.keys(row)
-      .map((column) => `${column} = ?`)
+      .map((column) => (column === 'result' ? KEPT_RESULT : `${column} = ?`))
       .join(', ')} WHERE token = ? AND status = ? ${condition}`,
     [...Object.values(row), token, from],
   );
@@ -142,14 +144,13 @@ export async function moveOn(
       return NOTHING_COMES;
     }
     const after = nextState(read, { ...run, slot: run.slot }, end, options.policy);
-    if (await moveState(statements, read.state, after.patch)) {
+    const move = await moveState(statements, read.state, after.patch);
+    if (move !== 'lost') {
       failpoint('finish.moved');
       const coming = comingAfter(read.state, after);
       await markEnd(statements, run.token, { ...coming, status: end.status, endEpoch: read.state.epoch + 1 });
       failpoint('finish.marked');
-      return (await removeIfDone(statements, run.taskId, after.patch))
-        ? { ...coming, removed: true }
-        : coming;
+      return move === 'removed' ? { ...coming, removed: true } : coming;
     }
   }
 }

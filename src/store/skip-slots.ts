@@ -2,11 +2,11 @@ import { type Instant, toText } from '../core/instants.ts';
 import type { SlotRange } from '../core/slots.ts';
 import type { TaskState } from '../core/state.ts';
 import type { StatePatch } from '../core/transitions.ts';
+import { refuseGivenUp } from './asking-run.ts';
 import type { Driver, SqlValue, Statements } from './driver.ts';
 import { failpoint } from './failpoint.ts';
 import { identityRow, insertRun, type RowIdentity, slotRow } from './ledger-rows.ts';
-import { giveUpPending, moveState } from './move-state.ts';
-import { removeIfDone } from './remove-done.ts';
+import { type Dropped, dropPending, giveUpPending, type Move, moveState } from './move-state.ts';
 
 /** The reason of slots that are skipped because their task is offline. */
 const OFFLINE = 'offline';
@@ -23,27 +23,39 @@ export type SkippedSlots = RowIdentity & {
 /**
  * Takes due slots without running them. Neighbouring slots that were skipped for the same reason, in the same
  * words, share one row.
- * False when another runner was first.
+ *
+ * @throws UsageError when the run that asks for it has an end
  */
 export function skipSlots(
   driver: Driver,
-  skip: { readonly state: TaskState; readonly patch: StatePatch; readonly skipped: SkippedSlots },
-): Promise<boolean> {
+  skip: {
+    readonly state: TaskState;
+    readonly patch: StatePatch;
+    readonly skipped: SkippedSlots;
+    /** The token of the run that asks for it, if one does. */
+    readonly asking?: string | undefined;
+    /** Why a pending attempt does not come, where that is not because newer slots supersede it. */
+    readonly dropped?: Dropped | undefined;
+  },
+): Promise<Move> {
   const { state, skipped } = skip;
   const patch: StatePatch = { ...skip.patch, lastRunToken: skipped.token, lastStatus: 'skipped' };
   return driver.transaction(async (statements) => {
-    if (!(await moveState(statements, state, patch))) {
-      return false;
+    await refuseGivenUp(statements, skip.asking);
+    const move = await moveState(statements, state, patch);
+    if (move === 'lost') {
+      return move;
     }
     failpoint('skip.moved');
-    await giveUpPending(statements, state, skipped.slots);
+    await (skip.dropped === undefined
+      ? giveUpPending(statements, state, skipped.slots)
+      : dropPending(statements, state, skip.dropped));
     failpoint('skip.superseded');
     if (!(await extendSkipped(statements, state, skipped))) {
       await insertRun(statements, { ...skippedRow(skipped), epoch: state.epoch + 1 });
     }
     failpoint('skip.recorded');
-    await removeIfDone(statements, state.taskId, patch);
-    return true;
+    return move;
   });
 }
 

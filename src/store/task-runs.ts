@@ -23,7 +23,10 @@ export async function listLastRuns(
 }
 
 /** Every run that is alive, or those of one task, in the order of their start. */
-export async function listAliveRuns(driver: Driver, taskId?: number): Promise<readonly Run[]> {
+export async function listAliveRuns(
+  driver: Pick<Driver, 'engine' | 'all'>,
+  taskId?: number,
+): Promise<readonly Run[]> {
   // Only live runs have a node there, so this is a short stretch of the index; sorting by id would lead away from it.
   const rows = await driver.all(
     `SELECT ${RUN_COLUMNS}, ${leaseOver(driver.engine)} FROM periodic_run WHERE live_node > '' ${taskId === undefined ? '' : 'AND task_id = ?'}`,

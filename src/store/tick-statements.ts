@@ -22,6 +22,7 @@ export type ListedKey = DueKey & {
   /** What the task asks of the world, as its row has it. */
   readonly requires: string;
   readonly offlineResource: string | null;
+  readonly offline: string;
 };
 
 /** The key of the state that stands for a task of scope `each` that has no nodes yet. */
@@ -43,7 +44,7 @@ export async function listDueKeys(
   // statistics by which most wait for nothing.
   const rows = await driver.all(
     `SELECT DISTINCT due.task_id, due.scope_key, due.earliest_start, t.ordering, t.name,
-       t.requires, t.offline_resource FROM (
+       t.requires, t.offline_resource, t.offline FROM (
        SELECT task_id, scope_key, earliest_start FROM periodic_task_state
        WHERE scope_key IN (?, ?, ?) AND earliest_start BETWEEN '' AND ?
        UNION ALL
@@ -71,6 +72,7 @@ export async function listDueKeys(
     isMarked: waitOf(row).earliestStart === 'decide-anew',
     requires: String(row['requires'] ?? ''),
     offlineResource: textOf(row['offline_resource']),
+    offline: String(row['offline'] ?? ''),
   }));
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { faultOfResourceName, formatRequires, parseRequires } from '../../src/core/requires.ts';
+import { faultOfResourceName, parseRequires } from '../../src/core/requires.ts';
 
 const UP = ['up', 'stdby up'];
 
@@ -22,7 +22,6 @@ describe('the conditions of a task', () => {
     ['Büro(up,up)', [{ resource: 'Büro', states: ['up'] }]],
   ])('%j', (text, requirements) => {
     expect(parseRequires(text)).toEqual(requirements);
-    expect(parseRequires(formatRequires(parseRequires(text)))).toEqual(requirements);
   });
 
   test.each([

@@ -41,6 +41,25 @@ describe('lines', () => {
     expect(report.close()).toEqual({ result: 'ü' });
   });
 
+  test('a long line in the smallest of pieces takes a few buffers, and not one for each piece', () => {
+    const text = `{"result":"${'a'.repeat(100_000)}"}`;
+    const pieces = [...Buffer.from(text)].map((byte) => Buffer.of(byte));
+    const report = openCommandReport(hostWith(), () => undefined);
+    const reader = report.open();
+    const spies = [vi.spyOn(Buffer, 'allocUnsafe'), vi.spyOn(Buffer, 'alloc'), vi.spyOn(Buffer, 'from')];
+    for (const piece of pieces) {
+      reader.take(piece);
+    }
+    const made = spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0);
+    for (const spy of spies) {
+      spy.mockRestore();
+    }
+    reader.take(Buffer.from('\n{"stop":"b"}\n{"result'));
+    reader.take(Buffer.from('":3}\n'));
+    expect(report.close()).toEqual({ result: 3, stopReason: 'b' });
+    expect(made).toBeLessThan(10);
+  });
+
   test('of the progress in one piece the newest is told', () => {
     const line = (done: number) => `{"progress":{"done":${done},"total":9}}\n`;
     const { progress } = reportOf(line(1) + line(2), line(3));

@@ -1,9 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { JsonObject } from '../../src/core/json.ts';
 import { RUN_ID_VARIABLE } from '../../src/execute/environment.ts';
 import { type ProbeResult, probeResource } from '../../src/execute/probe.ts';
@@ -33,6 +33,20 @@ async function portOf(server: Server): Promise<number> {
     server.close();
   });
   return (server.address() as AddressInfo).port;
+}
+
+/** Puts a script before the program of that name that the system has. */
+function standIn(program: string, script: string): void {
+  const folder = newFolder();
+  writeFileSync(join(folder, program), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+  setVariable('PATH', `${folder}:${process.env['PATH']}`);
+}
+
+function setVariable(name: string, value: string): void {
+  vi.stubEnv(name, value);
+  onTestFinished(() => {
+    vi.unstubAllEnvs();
+  });
 }
 
 /** A port at which nothing listens. */
@@ -76,6 +90,19 @@ describe('a command', () => {
       state: 'undef',
       why: 'the command was ended by SIGKILL',
     });
+  });
+
+  test('whose interpreter is missing says nothing', async () => {
+    const script = join(newFolder(), 'script');
+    writeFileSync(script, '#!/nowhere/at-all\n', { mode: 0o755 });
+    expect(await probe('command', { command: [script] })).toEqual({
+      state: 'undef',
+      why: expect.stringContaining(`could not start ${script}: `),
+    });
+  });
+
+  test('that ends with the status of a missing program is down', async () => {
+    expect(await probe('command', sh('exit 127'))).toEqual({ state: 'down', why: 'exit status 127' });
   });
 
   test('that takes too long says nothing, and is ended with what it has started', async () => {
@@ -145,11 +172,73 @@ describe('http', () => {
   });
 });
 
-test('a file is up while it exists', async () => {
-  const path = join(newFolder(), 'mounted');
-  expect(await probe('file', { path })).toEqual({ state: 'down', why: `${path} does not exist` });
-  writeFileSync(path, '');
-  expect(await probe('file', { path })).toEqual({ state: 'up', why: `${path} exists` });
+describe('a file', () => {
+  test('is up while it exists, at the end of links too', async () => {
+    const folder = newFolder();
+    const path = join(folder, '-a file\nwith lines');
+    const link = join(folder, 'link');
+    symlinkSync(path, link);
+    expect(await probe('file', { path })).toEqual({ state: 'down', why: `${path} does not exist` });
+    expect(await probe('file', { path: link })).toEqual({ state: 'down', why: `${link} does not exist` });
+    writeFileSync(path, '');
+    expect(await probe('file', { path })).toEqual({ state: 'up', why: `${path} exists` });
+    expect(await probe('file', { path: link })).toEqual({ state: 'up', why: `${link} exists` });
+    const below = `${path}/below`;
+    expect(await probe('file', { path: below })).toEqual({ state: 'down', why: `${below} does not exist` });
+  });
+
+  test('that cannot be looked at is not known', async () => {
+    const path = `/${'x'.repeat(300)}`;
+    expect(await probe('file', { path })).toEqual({
+      state: 'undef',
+      why: `could not look at ${path}: File name too long`,
+    });
+  });
+
+  test('whose name tells of a missing one is known by what the system says', async () => {
+    standIn(
+      'stat',
+      `echo "stat: cannot statx '/x: No such file or directory': Permission denied" >&2; exit 1`,
+    );
+    expect(await probe('file', { path: '/x: No such file or directory' })).toMatchObject({
+      state: 'undef',
+      why: 'could not look at /x: No such file or directory: Permission denied',
+    });
+  });
+
+  test('is looked for in one language, whatever that of the runner', async () => {
+    setVariable('LC_ALL', 'de_DE.UTF-8');
+    setVariable('LANGUAGE', 'de');
+    standIn('stat', 'echo "stat: $3: $LC_ALL" >&2; exit 1');
+    expect((await probe('file', { path: '/it' })).why).toBe('could not look at /it: C');
+  });
+
+  test('that is a link to nothing is down where stat tells of the link itself', async () => {
+    standIn('stat', `echo '16777220 8636 lrwxr-xr-x 1 root wheel 0 7 "Nov 21" 4096 8 0 /it'`);
+    expect(await probe('file', { path: '/it' })).toEqual({ state: 'down', why: '/it does not exist' });
+  });
+
+  test('on a file system that does not answer keeps nobody', async () => {
+    standIn('stat', 'trap "" TERM; sleep 600; sleep 600');
+    expect(await probe('file', { path: '/mnt/gone' }, { timeoutSeconds: 1 })).toEqual({
+      state: 'undef',
+      why: 'could not look at /mnt/gone within 1s',
+    });
+    expect(carriersOf(RUN_ID_VARIABLE, ID)).toEqual([]);
+  });
+
+  test('is given up when the runner is told to end', async () => {
+    standIn('stat', 'sleep 600');
+    const ending = new AbortController();
+    const looked = probe('file', { path: '/mnt/gone' }, { timeoutSeconds: 300, cancel: ending.signal });
+    await expect.poll(() => carriersOf(RUN_ID_VARIABLE, ID)).not.toEqual([]);
+    ending.abort();
+    expect(await looked).toEqual({
+      state: 'undef',
+      why: 'could not look at /mnt/gone: the look was given up, since the runner was told to end',
+    });
+    expect(carriersOf(RUN_ID_VARIABLE, ID)).toEqual([]);
+  });
 });
 
 test.each([
@@ -161,8 +250,19 @@ test.each([
     { command: 'a', retcodes: { 300: 'up' } },
     'retcodes: expected an exit status from 0 to 255, or other, got "300"',
   ],
+  ['http', { url: 7 }, 'url: expected a URL that begins with http:// or https://, got 7'],
+  [
+    'http',
+    { url: 'ftp://me:sec/ret@host/x' },
+    'url: expected a URL that begins with http:// or https://, got "ftp://***@host/x"',
+  ],
+  [
+    'http',
+    { url: 'host@me:sec@ret.org' },
+    'url: expected a URL that begins with http:// or https://, got "***@ret.org"',
+  ],
   ['http', { url: 'http://me:secret@host/' }, 'url: expected a URL without a user and a password, got one'],
-  ['dice', {}, 'expected one of the probes command, tcp, http, file, none, got "dice"'],
+  ['dice', {}, 'probe: expected one of the probes command, tcp, http, file, none, got "dice"'],
   ['none', {}, /^it has no probe/],
 ])('what cannot be looked at is not known: %s %j', async (kind, target, why) => {
   const { state, why: told } = await probe(kind, target as JsonObject);
@@ -171,3 +271,13 @@ test.each([
     typeof why === 'string' ? new RegExp(`^${why.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')}$`) : why,
   );
 });
+
+test.each([0, -5, 301, 99_999_999])(
+  'a time limit of %i seconds is a fault of the resource',
+  async (timeoutSeconds) => {
+    expect(await probe('tcp', { host: '127.0.0.1', port: 1 }, { timeoutSeconds })).toEqual({
+      state: 'undef',
+      why: `timeout_s: expected a whole number of seconds from 1 to 300, got ${timeoutSeconds}`,
+    });
+  },
+);

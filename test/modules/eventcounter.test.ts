@@ -42,6 +42,12 @@ describe('the module eventcounter', () => {
     expect(result).toEqual({ value: '9007199254740993', reset: false });
   });
 
+  test('has the result of an earlier attempt that has written already', async () => {
+    const { lines, result } = await run({}, { kind: 'done-before', result: { value: 4, reset: false } });
+    expect(result).toEqual({ value: 4, reset: false });
+    expect(lines).toEqual(['counter seen: an earlier attempt of this slot has written it']);
+  });
+
   test('fails where it changed nothing', async () => {
     await expect(run({}, { kind: 'too-large', value: 2n ** 60n })).rejects.toThrow(
       'counter "seen": expected at most 9007199254740991, which a statistic holds exactly, got 1152921504606846976; nothing was changed',

@@ -36,19 +36,27 @@ describe.each(reachableEngines())('on %s', (engine) => {
     },
   );
 
-  test('a one-shot is made wholly or not at all, wherever its runner dies', async () => {
-    const world = await openCrashWorld(engine);
-    const line =
-      '{"schedule": {"name": "follow-up", "module": "command", "options": {"argv": ["true"]}, "after": 5}}';
-    const script = `echo '${line}' >&3; sleep 0.1`;
-    const columns = { ...AT_THE_NEXT_TICK, retry_limit: 1, retry_delay_s: 0, retry_on: 'lost' };
-    addCrashTask({ ...world, nodes: [world] }, { name: 'asks', scope: 'each', script, columns });
-    await killAt(world, 'one-shot.written');
-    expect([isThere(world, 'follow-up'), statusesOf(world, 'asks')]).toEqual([false, ['running']]);
-    await tickAll(world);
-    bringRetriesForward(world);
-    await tickAll(world);
-    expect(statusesOf(world, 'asks')).toEqual(['lost (retry)', expect.stringContaining('succeeded')]);
-    expect(isThere(world, 'follow-up')).toBe(true);
-  });
+  test.each([
+    ['one-shot.written', false],
+    ['one-shot.committed', true],
+  ])(
+    'a one-shot is made wholly or not at all where its runner dies at %s, and the next attempt makes it',
+    async (failpoint, isMade) => {
+      const world = await openCrashWorld(engine);
+      const line =
+        '{"schedule": {"name": "follow-up", "module": "command", "options": {"argv": ["true"]}, "after": 5}}';
+      const script = `echo '${line}' >&3; sleep 0.1`;
+      const columns = { ...AT_THE_NEXT_TICK, retry_limit: 1, retry_delay_s: 0, retry_on: 'lost' };
+      addCrashTask({ ...world, nodes: [world] }, { name: 'asks', scope: 'each', script, columns });
+      await killAt(world, failpoint);
+      expect([isThere(world, 'follow-up'), statusesOf(world, 'asks')]).toEqual([isMade, ['running']]);
+      await tickAll(world);
+      bringRetriesForward(world);
+      await tickAll(world);
+      expect(statusesOf(world, 'asks')).toEqual(['lost (retry)', expect.stringContaining('succeeded')]);
+      expect(isThere(world, 'follow-up')).toBe(true);
+      // What is refused would stand there.
+      expect(world.runRows().at(-1)).toMatchObject({ task_name: 'asks', output: '' });
+    },
+  );
 });

@@ -68,7 +68,7 @@ describe.each(SERVERS)('on %s', (engine) => {
     expect(await ended).toMatchObject({ signal: 'SIGKILL' });
     const status = await world.call('migrate', '--status');
     expect(status.out).toMatch(
-      /0002_add_policies {6}done\n0003_share_with_nodes {2}(?:pending|unfinished)\n0004_run_by_hand {7}pending\n0005_ask_the_world {5}pending\n/,
+      /0002_add_policies {6}done\n0003_share_with_nodes {2}(?:pending|unfinished)\n0004_run_by_hand {7}pending\n0005_ask_the_world {5}pending\n0006_remember_wishes {3}pending\n/,
     );
     if (engine === 'mariadb') {
       expect(status.out).toMatch(
@@ -80,7 +80,7 @@ describe.each(SERVERS)('on %s', (engine) => {
     expect(await world.call('migrate')).toEqual({
       exitCode: 0,
       signal: null,
-      out: 'ran 0003_share_with_nodes\nran 0004_run_by_hand\nran 0005_ask_the_world\nthe schema has version 5\n',
+      out: 'ran 0003_share_with_nodes\nran 0004_run_by_hand\nran 0005_ask_the_world\nran 0006_remember_wishes\nthe schema has version 6\n',
       err: '',
     });
     expect(schemaOf(database)).toEqual(whole);
@@ -97,7 +97,7 @@ describe.each(SERVERS)('on %s', (engine) => {
     await world.call('migrate', '--down');
     expect(await world.call('run_scheduled', '-c')).toMatchObject({
       exitCode: 4,
-      err: expect.stringContaining('has schema version 4; this program needs version 5'),
+      err: expect.stringContaining('has schema version 5; this program needs version 6'),
     });
   });
 });

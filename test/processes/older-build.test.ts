@@ -31,7 +31,7 @@ async function openMigratedFile(config: Parameters<typeof openProgramWorld>[0] =
   operator.sql.exec('DELETE FROM periodic_task');
   expect(schemaOf(operator)).toMatchObject({ version: 2 });
   expect(await world.call('run_scheduled', '-c')).toEqual(SILENT);
-  expect(schemaOf(operator)).toMatchObject({ version: 5, oldest_version: 2 });
+  expect(schemaOf(operator)).toMatchObject({ version: 6, oldest_version: 2 });
   return { world, older, operator };
 }
 
@@ -39,7 +39,7 @@ function schemaOf({ sql }: Operator): unknown {
   return sql.prepare('SELECT version, oldest_version FROM periodic_schema').get();
 }
 
-describe('a program of schema version 2, on a file of version 5', () => {
+describe('a program of schema version 2, on a file of version 6', () => {
   test('takes turns with the present one: each slot runs once, whoever comes first', async () => {
     const { world, older, operator } = await openMigratedFile();
     for (const name of ['one', 'two', 'three']) {
@@ -117,7 +117,7 @@ describe('a program of schema version 2', () => {
       );
       const add = ['add', 'careful', '--module', 'greet', '--cron', '@daily', ...policy.split(' ')];
       expect(await world.call(...add)).toMatchObject({ exitCode: 0 });
-      expect(schemaOf(operator)).toMatchObject({ version: 5, oldest_version: 4 });
+      expect(schemaOf(operator)).toMatchObject({ version: 6, oldest_version: 4 });
       expect(await older('run_scheduled', '-c')).toMatchObject({
         exitCode: 4,
         err: expect.stringMatching(/needs a program that knows version 4 .*: upgrade periodic-cron\n$/),
@@ -173,7 +173,7 @@ describe.each(reachableServers())('on %s, the present program', (engine) => {
       const { exitCode, out, err } = await world.call(...words);
       expect({ exitCode, out }).toEqual({ exitCode: 4, out: '' });
       expect(err).toMatch(
-        /needs a program that knows version 98 .*knows version 5: upgrade periodic-cron\n$/,
+        /needs a program that knows version 98 .*knows version 6: upgrade periodic-cron\n$/,
       );
     }
     expect(operator.sql.prepare('SELECT count(*) FROM periodic_node').pluck().get()).toBe(0);

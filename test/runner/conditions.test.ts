@@ -26,13 +26,15 @@ async function worldWithAddress(columns = {}) {
 }
 
 const DOWN = 'requires ip#0 up or stdby up, which is down since 2026-03-10T12:05:00Z';
+/** What is told has what the look found as well. */
+const WHY = new RegExp(`^blocked: ${DOWN} \\(\\S+ does not exist\\); the slot stays due$`);
 
 describe('a task whose requirement does not hold', () => {
   test('is blocked: its slot stays due without a row, and one column says why', async () => {
     const { world } = await worldWithAddress();
     const report = await world.tick('12:05');
     expect(report.notRun).toMatchObject([
-      { task: 'backup', reason: `blocked: ${DOWN}; the slot stays due`, newFault: false },
+      { task: 'backup', reason: expect.stringMatching(WHY), newFault: false },
     ]);
     expect(exitCodeOf(report)).toBe(0);
     expect(world.ledger()).toEqual([]);
@@ -61,8 +63,32 @@ describe('a task whose requirement does not hold', () => {
       await world.tick(`12:${minute}`);
       epochs.add(world.stateRow('backup')['epoch']);
     }
-    expect(lives(world, 'blocked')).toEqual([`backup blocked: ${DOWN}`]);
+    expect(lives(world, 'blocked')).toEqual([expect.stringMatching(/^backup blocked: .* does not exist\)$/)]);
     expect(epochs.size).toBe(1);
+  });
+
+  test('says with each of the slots that it ran late for what they waited', async () => {
+    const { world, address } = await worldWithAddress({ catch_up: 'each' });
+    await world.tick('12:05');
+    await world.tick('12:12');
+    address.up();
+    await world.tick('12:15');
+    expect(world.ledger()).toEqual([
+      'backup 12:05 succeeded',
+      'backup 12:10 succeeded',
+      'backup 12:15 succeeded',
+    ]);
+    const waited = `was blocked: ${DOWN}`;
+    expect(world.runRows().map(({ message }) => message)).toEqual([waited, waited, null]);
+  });
+
+  test('says so with those that it ran late after others were missed', async () => {
+    const { world, address } = await worldWithAddress({ catch_up: 'skip' });
+    await world.tick('12:05');
+    address.up();
+    await world.tick('12:11');
+    expect(world.ledger()).toEqual(['backup 12:05 skipped (missed)', 'backup 12:10 succeeded']);
+    expect(world.runRows()[1]).toMatchObject({ message: `was blocked: ${DOWN}` });
   });
 
   test('of which the newest slot is met stands for the ones that were blocked', async () => {

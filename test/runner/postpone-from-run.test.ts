@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { TaskContext } from '../../src/modules/module.ts';
-import { at } from '../support/builders.ts';
+import { at, taskWith } from '../support/builders.ts';
 import type { Columns } from '../support/virtual-database.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, tickOf, type VirtualWorld } from '../support/virtual-runner.ts';
+import { claimSlot } from '../support/virtual-runs.ts';
 
 type Case = { readonly name: string; readonly setup: unknown; readonly expect: unknown };
 
@@ -127,6 +128,50 @@ test('a task that postpones itself is not ended by that, and comes a period late
   expect(world.stateRow('asks')).toMatchObject({ next_slot: '2026-03-10T12:11:00.000Z' });
 });
 
+test('a one-shot that is done does not run, and one that was removed may still', async () => {
+  const said: unknown[] = [];
+  const world = await openVirtualWorld();
+  world.addTask({ name: 'asks', columns: { module: 'call', schedule: '1m' } });
+  world.script.call = async (task, { schedule, isRunning }) => {
+    if (task === 'asks') {
+      said.push(await isRunning('later').catch((error) => error.message));
+      if (said.length === 1) {
+        await schedule({ name: 'later', module: 'call', after: 0 });
+      }
+      if (said.length === 2) {
+        await claimSlot(world.runner.driver, world.addTask({ name: 'gone' }), '12:00', { taskName: 'gone' });
+        world.sql.exec("DELETE FROM periodic_task WHERE name = 'gone'");
+        said.push(await isRunning('gone'));
+      }
+    }
+  };
+  await world.tick('12:01');
+  await world.tick('12:02');
+  expect(world.ledger()).toContain('later 12:02 succeeded');
+  await world.tick('12:03');
+  expect(said).toEqual(['there is no task "later"', false, true, false]);
+});
+
+test.each([
+  ['its own task, whose slot another attempt has taken', 'asks'],
+  ['a task with due slots', 'other'],
+])('a run that was given up postpones nothing: not %s', async (_title, name) => {
+  const world = await worldWhere(async (context) => {
+    world.sql.prepare("UPDATE periodic_run SET status = 'lost', live_node = NULL").run();
+    await claimSlot(world.runner.driver, context.task.id, '12:05', { attempt: 2 });
+    world.clock.now = at('12:08');
+    await context.postpone(name);
+  });
+  world.addTask({ name: 'other', columns: { schedule: '8m' } });
+  await world.tick('12:05');
+  expect(world.said).toEqual(['expected a run that goes on, got one that was given up']);
+  expect(world.runRows()).toMatchObject([
+    { status: 'lost' },
+    { status: 'running', attempt: 2, cancel_requested: null },
+  ]);
+  expect(world.sql.prepare("SELECT id FROM periodic_audit WHERE action = 'postponed'").all()).toEqual([]);
+});
+
 test('a task runs while a run of it is alive on any node, by hand or not', async () => {
   const gate = createGate();
   const world = await worldWhere((context) => context.isRunning('full'));
@@ -162,13 +207,34 @@ test.each([
 });
 
 describe('a run of another user', () => {
+  test('that is a command hands on where it runs, and says what it runs alone', async () => {
+    const { scheduleOneShot } = await import('../../src/runner/schedule-one-shot.ts');
+    const world = await openVirtualWorld();
+    const options = { argv: ['true'], user: 'nobody', cwd: '/srv', umask: '027', secrets: { A: 'env:A' } };
+    const id = world.addTask({
+      name: 'asks',
+      columns: { module: 'command', options: JSON.stringify(options) },
+    });
+    const token = await claimSlot(world.runner.driver, id, '12:05');
+    const asking = { token, task: taskWith({ id, name: 'asks', module: 'command', options }), options };
+    await scheduleOneShot(world.runner, asking, {
+      name: 'later',
+      module: undefined,
+      options: { argv: ['id'], user: 'nobody', stdin: 'x' },
+      when: { kind: 'ticks', after: 0 },
+      replace: false,
+    });
+    const [row] = world.sql.prepare("SELECT options FROM periodic_task WHERE name = 'later'").all();
+    const written: unknown = JSON.parse(String((row as { options: unknown }).options));
+    expect(written).toEqual({ argv: ['id'], user: 'nobody', cwd: '/srv', umask: '027', stdin: 'x' });
+  });
+
   const asNobody = { module: 'call', run_user: 'nobody' };
 
   test('gets nothing run or put off with the rights of the runner', async () => {
     const { otherUserOf } = await import('../../src/runner/place-of-run.ts');
     const { postponeFromRun } = await import('../../src/runner/postpone-from-run.ts');
     const { scheduleOneShot } = await import('../../src/runner/schedule-one-shot.ts');
-    const { taskWith } = await import('../support/builders.ts');
     const world = await openVirtualWorld();
     const id = world.addTask({ name: 'asks', columns: asNobody });
     world.addTask({ name: 'other' });
@@ -198,6 +264,8 @@ describe('a run of another user', () => {
       [{ secrets: { A: 'file:/etc/shadow' } }, 'options.secrets: expected one of command, argv'],
       [{ environment_file: '/etc/shadow' }, 'options.environment_file: expected one of'],
       [{ limits: { nproc: 'unlimited' } }, 'options.limits: expected one of'],
+      [{ cwd: '/root' }, 'options.cwd: expected one of'],
+      [{ on_error: 'true' }, 'options.on_error: expected one of'],
     ] as const) {
       await expect(scheduleOneShot(world.runner, command, given(more))).rejects.toThrow(message);
     }

@@ -5,6 +5,7 @@ import { at } from '../support/builders.ts';
 import type { Columns } from '../support/virtual-database.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, tickOf, type VirtualWorld } from '../support/virtual-runner.ts';
+import { claimSlot } from '../support/virtual-runs.ts';
 
 /** A world with the task `backup`, created at 12:00 on node alpha, in which a tick came at each of these times. */
 async function worldWith(columns: Columns, ticks: readonly string[] = []): Promise<VirtualWorld> {
@@ -408,13 +409,15 @@ describe('postponing', () => {
     await Promise.all(ticks);
   });
 
-  test('gives up when others keep moving it', async () => {
+  test('gives up when others keep moving it, and has asked nobody to end then', async () => {
     const world = await worldWith({ schedule: '1h' });
     const registry = () => {
       world.sql.exec('UPDATE periodic_task_state SET epoch = epoch + 1');
       return world.runner.registry();
     };
+    const token = await claimSlot(world.runner.driver, Number(world.stateRow('backup')['task_id']), '12:00');
     await expect(postpone(world, '12:17', { registry })).rejects.toThrow('task "backup" cannot be postponed');
+    expect(world.runRows()).toMatchObject([{ token, cancel_requested: null }]);
     expect(
       world.sql.prepare("SELECT count(*) FROM periodic_audit WHERE action = 'postponed'").pluck().get(),
     ).toBe(0);

@@ -7,6 +7,7 @@ import { createRegistry, type Registry } from '../../src/modules/registry.ts';
 import { previewTick } from '../../src/runner/preview.ts';
 import { at } from '../support/builders.ts';
 import { tableNames } from '../support/operator-sql.ts';
+import { addSwitch } from '../support/resources.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, type VirtualWorld } from '../support/virtual-runner.ts';
 
@@ -170,4 +171,27 @@ test('a preview believes what is known about a module', async () => {
   const runner = world.otherRunner({ registry: () => Promise.resolve(registry) });
   expect((await previewTick(runner, at('12:05'))).runs).toMatchObject([{ task: 'foreign' }]);
   expect(asked).toEqual([]);
+});
+
+test('a preview names what rests, and wakes what the tick would wake, by what is recorded', async () => {
+  const world = await openVirtualWorld();
+  const backEnd = addSwitch(world, 'db', { ttlSeconds: 60 });
+  world.addTask({ name: 'sync', columns: { offline: 'disable', offline_resource: 'db' } });
+  await world.tick('12:05');
+  const isDown = `it is down since 2026-03-10T12:05:00Z (${join(world.folder, 'db.up')} does not exist; last look 2026-03-10T12:05:00Z)`;
+  expect(await previewed(world, '12:06')).toEqual([
+    `sync: rests since 2026-03-10T12:05:00Z, until its resource db is known not to be down: ${isDown}`,
+  ]);
+  world.sql.exec("UPDATE periodic_resource_state SET state = 'undef'");
+  expect(await previewed(world, '12:06')).toEqual([expect.stringMatching(/^sync: rests since/)]);
+  world.sql.exec("UPDATE periodic_resource_state SET state = 'warn'");
+  expect(await previewed(world, '12:06')).toEqual([
+    expect.stringMatching(/^sync: would count from now: its resource db is warn since/),
+    'sync: not due yet',
+  ]);
+  backEnd.up();
+  const foreseen = await previewTick(world.runner, at('12:07'));
+  await world.tick('12:07');
+  expect(world.stateRow('sync')['earliest_start']).toBe('2026-03-10T12:12:00.000Z');
+  expect(foreseen.idleForSeconds).toBe(300);
 });

@@ -1,11 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { DefinitionError, NotFoundError, UsageError } from '../../src/core/errors.ts';
-import { BusyError } from '../../src/runner/hand-start.ts';
+import { BusyError, ConditionError } from '../../src/runner/hand-start.ts';
 import { runByHand } from '../../src/runner/manual.ts';
 import { rerunSlot } from '../../src/runner/rerun.ts';
 import type { Runner, RunReport } from '../../src/runner/runner.ts';
 import { type Run, runOf } from '../../src/store/run-row.ts';
 import { at } from '../support/builders.ts';
+import { addSwitch } from '../support/resources.ts';
 import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, type VirtualWorld } from '../support/virtual-runner.ts';
 
@@ -31,6 +32,21 @@ const NEVER_MOVED = ['handled_slot', 'counted_from', 'failures', 'current_period
 function unmoved(row: ReturnType<VirtualWorld['stateRow']>) {
   return Object.fromEntries(NEVER_MOVED.map((column) => [column, row[column]]));
 }
+
+test('a rerun of a task whose requirement does not hold is refused, whatever ran before', async () => {
+  const world = await openVirtualWorld();
+  const address = addSwitch(world, 'ip#0');
+  address.up();
+  world.addTask({ name: 'backup', columns: { requires: 'ip#0', schedule: '1h' } });
+  await world.tick('13:00');
+  address.down();
+  world.clock.now = at('13:05');
+  await expect(rerun(world, 0)).rejects.toThrow(
+    /^task "backup" may not run here now: it requires ip#0 up or stdby up, which is down since 2026-03-10T13:05:00Z/,
+  );
+  await expect(rerun(world, 0)).rejects.toThrow(ConditionError);
+  expect(world.ledger()).toEqual(['backup 13:00 succeeded']);
+});
 
 describe('a rerun', () => {
   test('is a new attempt of the slot, by hand, and moves nothing', async () => {

@@ -40,8 +40,8 @@ async function openHost(isLeased = false) {
 }
 
 describe('the progress of a run', () => {
-  test('is told each time, and written at once and then no more than every two seconds', async () => {
-    const { host, events, written } = await openHost();
+  test('is told each time, and written at once, then no more than every two seconds, and at the end', async () => {
+    const { host, events, driver, written } = await openHost();
     const run = host();
     run.progress({ done: 1, total: 9 });
     run.progress({ done: 2, total: 9 });
@@ -50,15 +50,26 @@ describe('the progress of a run', () => {
       [1, 2, 3].map((done) => ({ kind: 'progress', task: 'backup', progress: { done, total: 9 } })),
     );
     await run.dispose();
-    expect(written()).toEqual({ done: 1 });
+    expect(written()).toEqual({ done: 3 });
 
-    const other = host();
+    const seen: unknown[] = [];
+    const other = host({
+      ...driver,
+      run: (sql, params) => {
+        seen.push(params?.[0]);
+        return driver.run(sql, params);
+      },
+    });
     other.progress({ done: 4, total: 9 });
     other.progress({ done: 5, total: 9 });
     vi.advanceTimersByTime(2_000);
     other.progress({ done: 6, total: 9 });
+    other.progress({ done: 7, total: 9 });
     await other.dispose();
-    expect(written()).toEqual({ done: 5 });
+    expect(seen).toEqual([4, 5, 7]);
+    expect(written()).toEqual({ done: 7 });
+    await other.dispose();
+    expect(seen).toHaveLength(3);
   });
 
   test('that cannot be written is forgotten', async () => {

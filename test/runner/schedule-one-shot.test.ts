@@ -1,8 +1,17 @@
 import { describe, expect, test } from 'vitest';
+import { NO_TICK } from '../../src/core/slots.ts';
 import type { OneShot, TaskContext } from '../../src/modules/module.ts';
+import { runByHand } from '../../src/runner/manual.ts';
+import { rerunSlot } from '../../src/runner/rerun.ts';
+import type { Runner } from '../../src/runner/runner.ts';
+import type { Row } from '../../src/store/driver.ts';
+import { resetTask } from '../../src/store/reset.ts';
+import { runOf } from '../../src/store/run-row.ts';
 import { at } from '../support/builders.ts';
 import type { Columns, PlainTask } from '../support/virtual-database.ts';
+import { createGate } from '../support/virtual-modules.ts';
 import { openVirtualWorld, tickOf, type VirtualWorld } from '../support/virtual-runner.ts';
+import { claimSlot } from '../support/virtual-runs.ts';
 
 type Work = (context: TaskContext) => unknown;
 
@@ -40,6 +49,13 @@ function once(work: Work): Work {
 
 function taskNames({ sql }: VirtualWorld): readonly unknown[] {
   return sql.prepare('SELECT name FROM periodic_task ORDER BY id').pluck().all();
+}
+
+/** What was told of the life of a task. */
+function lifeOf({ events }: VirtualWorld, task: string): readonly string[] {
+  return events.flatMap((event) =>
+    event.kind === 'life' && event.life.task === task ? [event.life.event] : [],
+  );
 }
 
 function rowOf({ sql }: VirtualWorld, name: string) {
@@ -222,6 +238,25 @@ describe('it is refused, and nothing is written', () => {
     expect(refused).toEqual([expect.stringContaining('it has started already')]);
   });
 
+  test('with its own name, in a run by hand, which moves no slot', async () => {
+    const world = await openVirtualWorld();
+    const columns = { schedule_kind: 'at', schedule: '2026-03-10T12:30:00.000Z', remove_when_done: 1 };
+    const taskId = world.addTask({ name: 'backup', columns: { ...columns, module: 'call' } });
+    await world.tick('12:05');
+    const before = world.stateRow('backup');
+    const refused: string[] = [];
+    world.script.call = async (_task, context) => {
+      const oneShot = { name: 'backup', at: new Date(at('18:00')) };
+      refused.push(await context.schedule(oneShot).catch((error) => error.message));
+    };
+    world.clock.now = at('12:06');
+    await runByHand(world.runner, { taskId, overrides: {}, isOwnNode: true });
+    expect(refused).toEqual([expect.stringContaining('whose slot no run by hand moves')]);
+    // The claim of a run by hand raises the epoch, and changes nothing else.
+    expect(world.stateRow('backup')).toEqual({ ...before, epoch: Number(before['epoch']) + 1 });
+    expect(rowOf(world, 'backup')).toMatchObject({ schedule: columns.schedule });
+  });
+
   test('by a run that was given up meanwhile', async () => {
     const world = await worldWhere(async (context) => {
       world.sql.prepare("UPDATE periodic_run SET status = 'lost', live_node = NULL").run();
@@ -232,6 +267,205 @@ describe('it is refused, and nothing is written', () => {
       expect.stringContaining('expected one that goes on, got one that was given up'),
     ]);
     expect(taskNames(world)).toEqual(['parent']);
+  });
+});
+
+describe('another attempt of the same slot', () => {
+  /** Each attempt of the slot 12:05 schedules `a` and, but for the last, fails. */
+  async function retriedWorld(oneShot: OneShot, attempts = 2) {
+    const world = await openVirtualWorld();
+    const columns = { module: 'call', schedule: '1h', first_delay_s: 300, retry_limit: 3, retry_delay_s: 60 };
+    world.addTask({ name: 'parent', columns });
+    let made = 0;
+    world.script.call = async (task, { schedule }) => {
+      if (task !== 'a') {
+        made += 1;
+        await schedule(oneShot);
+        if (made < attempts) {
+          throw new Error('boom');
+        }
+      }
+    };
+    await world.tick('12:05');
+    return world;
+  }
+
+  test('takes the place of what the earlier one scheduled, and so counts from then', async () => {
+    const world = await retriedWorld({ name: 'a', module: 'succeed', after: 3 });
+    const before = rowOf(world, 'a');
+    expect(before).toMatchObject({ scheduled_slot: '2026-03-10T12:05:00.000Z' });
+    world.changeTask('parent', { name: 'renamed' });
+    for (const time of ['12:06', '12:07', '12:08', '12:09']) {
+      await world.tick(time);
+    }
+    expect(world.ledger()).toEqual(['parent 12:05 failed (retry)', 'renamed 12:05 #2 succeeded']);
+    expect(rowOf(world, 'a')?.['id']).not.toBe(before?.['id']);
+    await world.tick('12:10');
+    expect(world.ledger().at(-1)).toBe('a 12:10 succeeded');
+    expect(lifeOf(world, 'a').filter((event) => event === 'created')).toHaveLength(2);
+  });
+
+  test('leaves it as it is once it has started, and is content with that', async () => {
+    const gate = createGate();
+    const world = await retriedWorld({ name: 'a', module: 'call', after: 0, replace: true });
+    const parent = world.script.call;
+    world.script.call = (task, context) => (task === 'a' ? gate.wait() : parent(task, context));
+    world.changeTask('parent', { ordering: 1 });
+    const tick = tickOf(world.otherRunner({}), world, '12:06');
+    await gate.reached;
+    await world.tick('12:06');
+    expect(world.ledger()).toEqual([
+      'parent 12:05 failed (retry)',
+      'a 12:06 running',
+      'parent 12:05 #2 succeeded',
+    ]);
+    gate.open();
+    await tick;
+    expect(taskNames(world)).toEqual(['parent']);
+    expect(lifeOf(world, 'a').filter((event) => event === 'created')).toHaveLength(1);
+  });
+
+  test('adds it anew when it is done and gone', async () => {
+    const world = await retriedWorld({ name: 'a', module: 'succeed', after: 0 });
+    world.changeTask('parent', { ordering: 1 });
+    await world.tick('12:06');
+    await world.tick('12:07');
+    expect(world.ledger()).toEqual([
+      'parent 12:05 failed (retry)',
+      'a 12:06 succeeded',
+      'parent 12:05 #2 succeeded',
+      'a 12:07 succeeded',
+    ]);
+  });
+
+  test('is refused what another slot scheduled, or another node', async () => {
+    const world = await worldWhere(schedule({ name: 'a', module: 'succeed', after: 50 }), {
+      nodes: ['alpha', 'beta'],
+    });
+    await world.tick('12:05');
+    await tickOf(world.otherRunner({ node: { ...world.runner.node, name: 'beta' } }), world, '12:05');
+    await world.tick('12:10');
+    const refused = expect.stringContaining('this task has scheduled it before');
+    expect(world.said).toEqual(['a', refused, refused]);
+  });
+});
+
+test('a one-shot that an older program added is known by its owner', async () => {
+  const world = await worldWhere(schedule({ name: 'a', module: 'succeed', after: 9, replace: true }));
+  const columns = { schedule_kind: 'ticks', schedule: '9', remove_when_done: 1, owner: 'task:parent' };
+  world.addTask({ name: 'a', columns });
+  await world.tick('12:05');
+  expect(world.said).toEqual(['a']);
+  expect(rowOf(world, 'a')).toMatchObject({ scheduled_slot: '2026-03-10T12:05:00.000Z' });
+});
+
+test('a fault of its definition is no start: such a one-shot may be replaced', async () => {
+  const world = await worldWhere(schedule({ name: 'a', module: 'succeed', after: 50, replace: true }));
+  await world.tick('12:05');
+  world.changeTask('a', { options: '{"no": 1}' });
+  await world.tick('12:06');
+  expect(world.ledger().at(-1)).toBe('a fault failed (invalid)');
+  await world.tick('12:10');
+  expect(world.said).toEqual(['a', 'a']);
+  expect(rowOf(world, 'a')).toMatchObject({ options: '{}' });
+});
+
+describe('a commit that went unanswered', () => {
+  type Transaction = VirtualWorld['runner']['driver']['transaction'];
+
+  /** The world's runner, whose first transaction that adds a one-shot is cut off at its commit. */
+  function cutOff(
+    world: VirtualWorld,
+    atCommit: (...args: Parameters<Transaction>) => Promise<unknown>,
+  ): Runner {
+    const { driver } = world.runner;
+    let isWhole = true;
+    const transaction = async (...args: Parameters<Transaction>) => {
+      let adds = false;
+      const watched: Parameters<Transaction>[0] = (statements) =>
+        args[0]({
+          ...statements,
+          run: (sql, params) => {
+            adds ||= /INSERT INTO periodic_task /.test(sql);
+            return statements.run(sql, params);
+          },
+        });
+      const rolledBack = new Error('rolled back');
+      if (isWhole && args[1]?.confirm !== undefined) {
+        await driver
+          .transaction(async (statements) => {
+            await watched(statements);
+            throw rolledBack;
+          })
+          .catch((error: unknown) => {
+            if (error !== rolledBack) {
+              throw error;
+            }
+          });
+      }
+      if (!adds || !isWhole) {
+        return driver.transaction(...args);
+      }
+      isWhole = false;
+      return atCommit(...args);
+    };
+    return world.otherRunner({ driver: { ...driver, transaction: transaction as Transaction } });
+  }
+
+  const again: (world: VirtualWorld, ...args: Parameters<Transaction>) => Promise<unknown> = (
+    { runner: { driver } },
+    work,
+    options,
+  ) =>
+    driver.transaction(async (statements) => {
+      const before = await options?.confirm?.(statements, 'before');
+      return before ?? work(statements);
+    });
+
+  test('and never came is done again, although the same one waits already', async () => {
+    const world = await worldWhere(schedule({ name: 'a', module: 'succeed', after: 3, replace: true }));
+    await world.tick('12:05');
+    await world.tick('12:06');
+    const [first] = [rowOf(world, 'a')?.['id']];
+    await tickOf(
+      cutOff(world, (...args) => again(world, ...args)),
+      world,
+      '12:10',
+    );
+    expect(world.said).toEqual(['a', 'a']);
+    expect(rowOf(world, 'a')?.['id']).not.toBe(first);
+    expect(world.stateRow('a')).toMatchObject({ counted_from: '2026-03-10T12:10:00.000Z' });
+  });
+
+  test('and came is not done again, although the task has run elsewhere and is gone', async () => {
+    const world = await worldWhere(once(schedule({ name: 'a', module: 'succeed', after: 0 })), {
+      columns: { scope: 'one' },
+      nodes: ['alpha', 'beta'],
+    });
+    const beta = world.otherRunner({ node: { ...world.runner.node, name: 'beta' } });
+    const runner = cutOff(world, async (work, options) => {
+      await world.runner.driver.transaction(work);
+      await tickOf(beta, world, '12:06');
+      return again(world, work, options);
+    });
+    await tickOf(runner, world, '12:05');
+    await world.tick('12:07');
+    expect(world.said).toEqual(['a']);
+    expect(world.ledger()).toEqual(['parent 12:05 succeeded', 'a 12:06 succeeded']);
+    expect(taskNames(world)).toEqual(['parent']);
+  });
+
+  test('and came while the work was done again counts alone', async () => {
+    const world = await worldWhere(once(schedule({ name: 'a', module: 'succeed', after: 9 })));
+    let ids: unknown[] = [];
+    const runner = cutOff(world, async (work) => {
+      await world.runner.driver.transaction(work);
+      ids = [rowOf(world, 'a')?.['id']];
+      return world.runner.driver.transaction(work);
+    });
+    await tickOf(runner, world, '12:05');
+    expect(world.said).toEqual(['a']);
+    expect([rowOf(world, 'a')?.['id']]).toEqual(ids);
   });
 });
 
@@ -288,10 +522,14 @@ test('whoever made it, and that it went, stands in the audit; its life is told',
     { action: 'created', actor: 'task parent' },
     { action: 'removed', actor: 'periodic-cron' },
   ]);
-  const told = world.events.flatMap((event) =>
-    event.kind === 'life' && event.life.task === 'later' ? [event.life.event] : [],
-  );
-  expect(told).toEqual(['created', 'claimed', 'started', 'finished', 'terminated', 'removed']);
+  expect(lifeOf(world, 'later')).toEqual([
+    'created',
+    'claimed',
+    'started',
+    'finished',
+    'terminated',
+    'removed',
+  ]);
 });
 
 describe('a task that is to go when it is done', () => {
@@ -327,6 +565,96 @@ describe('a task that is to go when it is done', () => {
     await world.tick('12:30');
     expect(world.ledger()).toEqual(['backup 12:05 skipped (too_late)']);
     expect(taskNames(world)).toEqual([]);
+  });
+
+  test('that was skipped on one node alone stays, and is not told to be gone', async () => {
+    const world = await openVirtualWorld();
+    const columns = { schedule_kind: 'at', schedule: '2026-03-10T12:05:00.000Z', start_deadline_s: 60 };
+    world.addTask({ name: 'backup', nodes: ['alpha', 'beta'], columns: { ...COLUMNS, ...columns } });
+    await world.tick('12:30');
+    expect(taskNames(world)).toEqual(['backup']);
+    expect(lifeOf(world, 'backup')).toEqual(['skipped', 'terminated']);
+  });
+
+  describe('whose attempt was pending', () => {
+    const PENDING = {
+      ...{ module: 'fail', retry_limit: 1, retry_delay_s: 600 },
+      ...{ schedule_kind: 'at', schedule: '2026-03-10T12:05:00.000Z', remove_when_done: 1 },
+    };
+
+    async function pendingWorld() {
+      const world = await openVirtualWorld();
+      world.addTask({ name: 'backup', columns: PENDING });
+      await world.tick('12:05');
+      expect(world.ledger()).toEqual(['backup 12:05 failed (retry)']);
+      world.clock.now = at('12:06');
+      return world;
+    }
+
+    test.each<[string, (world: VirtualWorld) => unknown]>([
+      [
+        'a reset has taken that back',
+        ({ location }) => resetTask(location, 'backup', { now: at('12:06'), actor: 'ann', node: undefined }),
+      ],
+      [
+        'it was switched off and on again',
+        ({ changeTask }) => {
+          changeTask('backup', { active: 0 });
+          changeTask('backup', { active: 1 });
+        },
+      ],
+    ])('goes at the next tick when %s, since nothing of it is to come', async (_title, change) => {
+      const world = await pendingWorld();
+      await change(world);
+      const before = lifeOf(world, 'backup').length;
+      const { notRun } = await world.tick('12:07');
+      expect(notRun).toMatchObject([{ reason: 'terminated: done: its only slot has passed' }]);
+      expect(taskNames(world)).toEqual([]);
+      expect(lifeOf(world, 'backup').slice(before)).toEqual(['terminated', 'removed']);
+    });
+
+    test('goes with the run by hand that takes its place', async () => {
+      const world = await pendingWorld();
+      const [row] = world.runRows();
+      const before = lifeOf(world, 'backup').length;
+      const report = await rerunSlot(world.runner, { run: runOf(row as Row), overrides: {} });
+      expect(report.status).toBe('failed');
+      expect(world.ledger()).toEqual(['backup 12:05 failed (rerun)', 'backup 12:05 #2 failed']);
+      expect(taskNames(world)).toEqual([]);
+      expect(lifeOf(world, 'backup').slice(before)).toEqual([
+        'claimed',
+        'terminated',
+        'removed',
+        'started',
+        'failed',
+      ]);
+    });
+  });
+
+  test('that was reset while it ran goes after its end', async () => {
+    const world = await openVirtualWorld();
+    const columns = { module: 'call', schedule_kind: 'at', schedule: '2026-03-10T12:05:00.000Z' };
+    world.addTask({ name: 'backup', columns: { ...columns, remove_when_done: 1 } });
+    world.script.call = async () => {
+      await resetTask(world.location, 'backup', { now: at('12:06'), actor: 'ann', node: undefined });
+      await tickOf(world.otherRunner({}), world, '12:06');
+    };
+    await world.tick('12:05');
+    await world.tick('12:07');
+    expect(world.ledger()).toEqual(['backup 12:05 succeeded']);
+    expect(taskNames(world)).toEqual([]);
+  });
+
+  test('is told to be gone by whoever finds its runner dead', async () => {
+    const world = await openVirtualWorld();
+    const id = world.addTask({ name: 'backup', columns: COLUMNS });
+    const runner = { ...world.runner.identity, pid: 2 ** 22 + 1, pidStarted: 'never' };
+    await claimSlot(world.runner.driver, id, '12:05', { runner });
+    world.sql.exec(`UPDATE periodic_task_state SET counted_tick = ${NO_TICK}`);
+    await world.tick('12:06');
+    expect(world.ledger()).toEqual(['backup 12:05 lost (runner_died)']);
+    expect(taskNames(world)).toEqual([]);
+    expect(lifeOf(world, 'backup')).toEqual(['lost', 'terminated', 'removed']);
   });
 
   test('goes when a result that waited in the spool is recorded', async () => {

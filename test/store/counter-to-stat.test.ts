@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { NO_FOLLOW_UP } from '../../src/core/run-end.ts';
 import { type CounterReading, type CounterWritten, writeCounter } from '../../src/store/counter-to-stat.ts';
 import { incrementCounter, listCounters } from '../../src/store/counters.ts';
 import type { Driver } from '../../src/store/driver.ts';
+import { finishRun } from '../../src/store/finish.ts';
 import { valuesOfStat } from '../../src/store/stats.ts';
 import { at } from '../support/builders.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase } from '../support/virtual-database.ts';
+import { claimSlot, endWith } from '../support/virtual-runs.ts';
 
 const AT = at('12:30');
 
@@ -89,9 +92,43 @@ describe('a counter as a statistic', () => {
     addRun('gone', 'lost');
     expect(await writeCounter(driver, reading({ token: 'gone' }))).toEqual({ kind: 'not-live' });
     expect(await seen()).toEqual({ stats: [], left: ['alpha 7', 'beta 5'] });
-    await writeCounter(driver, reading({ reset: false }));
-    expect(await writeCounter(driver, reading())).toEqual({ kind: 'not-live' });
+    const written = { kind: 'written', value: 12n };
+    expect(await writeCounter(driver, reading({ reset: false }))).toEqual(written);
+    expect(await writeCounter(driver, reading({ reset: false }))).toEqual(written);
     expect(await seen()).toEqual({ stats: [12], left: ['alpha 7', 'beta 5'] });
+  });
+
+  test('leaves the progress of the run alone, and is its result whatever its end is', async () => {
+    const { database, driver, addRun, add } = await openWorld();
+    await writeCounter(driver, reading());
+    await finishRun(driver, 'live', endWith({ status: 'lost', reason: 'runner_died' }), NO_FOLLOW_UP);
+    await add('beta', Number.MAX_SAFE_INTEGER);
+    await add('beta', 1);
+    addRun('large');
+    expect(await writeCounter(driver, reading({ token: 'large' }))).toMatchObject({ kind: 'too-large' });
+    await finishRun(driver, 'large', endWith({ status: 'failed' }), NO_FOLLOW_UP);
+    expect(database.runRows()).toMatchObject([
+      { status: 'lost', result: '{"value":12,"reset":true}', progress_done: null },
+      { status: 'failed', result: null, progress_done: null },
+    ]);
+  });
+
+  test('is written once for a slot, whatever became of the attempt that did it', async () => {
+    const { database, driver, seen } = await openWorld();
+    const id = database.addTask({ name: 'take', columns: { module: 'eventcounter' } });
+    const [first, second, third] = [
+      await claimSlot(driver, id, '12:05', { module: 'eventcounter' }),
+      await claimSlot(driver, id, '12:05', { module: 'eventcounter', attempt: 2 }),
+      await claimSlot(driver, id, '12:10', { module: 'eventcounter' }),
+    ];
+    expect(await writeCounter(driver, reading({ token: first }))).toEqual({ kind: 'written', value: 12n });
+    await finishRun(driver, first, endWith({ status: 'lost' }), NO_FOLLOW_UP);
+    expect(await writeCounter(driver, reading({ token: second }))).toEqual({
+      kind: 'done-before',
+      result: { value: 12, reset: true },
+    });
+    expect(await seen()).toEqual({ stats: [12], left: ['alpha 0', 'beta 0'] });
+    expect(await writeCounter(driver, reading({ token: third }))).toEqual({ kind: 'written', value: 0n });
   });
 
   test('is written wholly or not at all', async () => {

@@ -37,9 +37,14 @@ describe.runIf(testedEngine === 'mariadb')('a program that is killed while it mi
     }
   }, 300_000);
 
-  test.each([5, 4, 3])(
+  test.each([
+    [6, 5],
+    [5, 30],
+    [4, 30],
+    [3, 30],
+  ])(
     'at every statement in turn, going down from version %i, has its work completed by the next',
-    async (version) => {
+    async (version, fewest) => {
       const database = openEmptyDatabase();
       const { location } = database;
       await migrateDatabase(location);
@@ -58,7 +63,7 @@ describe.runIf(testedEngine === 'mariadb')('a program that is killed while it mi
           pendingAtEnd: MIGRATIONS.length - version + 1,
           work: () => takeBackMigration(location),
         });
-        expect(kills).toBeGreaterThan(30);
+        expect(kills).toBeGreaterThan(fewest);
         expect(schemaOf(database)).toEqual(below.schema);
         expect(contentOf(database, columnsOf(database))).toEqual({
           ...below.content,

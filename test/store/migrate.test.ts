@@ -61,7 +61,7 @@ describe('taking migrations back', () => {
     const database = openEmptyDatabase();
     const { location } = database;
     await migrateDatabase(location);
-    const schemaOfFive = schemaOf(database);
+    const schemaOfSix = schemaOf(database);
     await takeBackTo(location, 2);
     stock(database);
     const columnsOfTwo = columnsOf(database);
@@ -70,18 +70,19 @@ describe('taking migrations back', () => {
     const schemaOfTwo = schemaOf(database);
 
     expect(await migrateDatabase(location)).toEqual(MIGRATIONS.slice(2));
-    const versionFive = { ...before['periodic_schema']?.[0], version: 5, oldest_version: isShared ? 3 : 2 };
+    const versionSix = { ...before['periodic_schema']?.[0], version: 6, oldest_version: isShared ? 3 : 2 };
     expect(contentOf(database, columnsOfTwo)).toEqual({
       ...withMarkedStates(before),
-      periodic_schema: [versionFive],
+      periodic_schema: [versionSix],
     });
-    expect(schemaOf(database)).toEqual(schemaOfFive);
+    expect(schemaOf(database)).toEqual(schemaOfSix);
 
+    expect(await takeBackMigration(location)).toEqual({ name: '0006_remember_wishes', lost: [] });
     expect(await takeBackMigration(location)).toEqual({ name: '0005_ask_the_world', lost: [] });
     expect(await takeBackMigration(location)).toEqual({ name: '0004_run_by_hand', lost: [] });
     expect(contentOf(database, columnsOfTwo)).toEqual({
       ...withMarkedStates(before),
-      periodic_schema: [{ ...versionFive, version: 3 }],
+      periodic_schema: [{ ...versionSix, version: 3 }],
     });
     expect(await takeBackMigration(location)).toEqual({ name: '0003_share_with_nodes', lost: [] });
     expect(contentOf(database, columnsOfTwo)).toEqual(withMarkedStates(before));
@@ -93,7 +94,7 @@ describe('taking migrations back', () => {
     expect(await migrateDatabase(location)).toEqual(MIGRATIONS.slice(1));
     const { periodic_schema: _, ...rowsOfOne } = inOne;
     expect(contentOf(database, columnsOfOne)).toMatchObject(withMarkedStates(rowsOfOne));
-    expect(schemaOf(database)).toEqual(schemaOfFive);
+    expect(schemaOf(database)).toEqual(schemaOfSix);
   });
 
   test('switches off what would run otherwise than it was meant to, and keeps the rest as it is', async () => {
@@ -134,6 +135,40 @@ describe('taking migrations back', () => {
     expect(ask('SELECT DISTINCT run_user, memory_limit_bytes FROM periodic_task')).toEqual([
       { run_user: null, memory_limit_bytes: null },
     ]);
+  });
+
+  test('forgets by whom a task was scheduled, and leaves it, its state and the audit as they are', async () => {
+    const database = openEmptyDatabase();
+    const { location, tell } = database;
+    await migrateDatabase(location);
+    await takeBackTo(location, 5);
+    tell('DELETE FROM periodic_task');
+    tell(`INSERT INTO periodic_task (id, name, module, schedule_kind, schedule, remove_when_done, owner)
+      VALUES (10, 'later', 'm', 'ticks', '5', TRUE, 'task:parent'), (11, 'plain', 'm', 'cron', '@daily', FALSE, NULL)`);
+    tell("INSERT INTO periodic_task_node (task_id, node) VALUES (10, 'alpha'), (11, 'alpha')");
+    const schemaOfFive = schemaOf(database);
+    const columns = columnsOf(database);
+    const before = contentOf(database, columns);
+
+    expect(await migrateDatabase(location)).toEqual(['0006_remember_wishes']);
+    const [schema] = before['periodic_schema'] ?? [];
+    const inSix = { ...before, periodic_schema: [{ ...schema, version: 6 }] };
+    expect(contentOf(database, columns)).toEqual(inSix);
+    tell(
+      "UPDATE periodic_task SET scheduled_by = 9, scheduled_slot = '2026-11-21T08:00:00.000Z' WHERE id = 10",
+    );
+    // They are no part of the definition: nothing is marked, and nothing stands in the audit.
+    expect(contentOf(database, columns)).toEqual(inSix);
+
+    expect(await takeBackMigration(location)).toEqual({
+      name: '0006_remember_wishes',
+      lost: [
+        { table: 'periodic_task', column: 'scheduled_by', rows: 1 },
+        { table: 'periodic_task', column: 'scheduled_slot', rows: 1 },
+      ],
+    });
+    expect(contentOf(database, columns)).toEqual(before);
+    expect(schemaOf(database)).toEqual(schemaOfFive);
   });
 
   test('says what was lost, and stops at the first, which would take every table along', async () => {

@@ -2,10 +2,13 @@ import { describe, expect, test } from 'vitest';
 import type { Driver } from '../../src/store/driver.ts';
 import { listOfflineKeys } from '../../src/store/offline-states.ts';
 import { addResource, changeResource, removeResource } from '../../src/store/resource-changes.ts';
-import { listResourceStates, listResources, recordLook } from '../../src/store/resources.ts';
+import { recordLook } from '../../src/store/resource-looks.ts';
+import { listResourceStates, listResources } from '../../src/store/resources.ts';
 import { at } from '../support/builders.ts';
+import { testedEngine } from '../support/engines.ts';
 import { openDriver } from '../support/stored-state.ts';
-import { openVirtualDatabase } from '../support/virtual-database.ts';
+import { openVirtualDatabase, sqliteOf } from '../support/virtual-database.ts';
+import { plansOf, queriesOf } from './asked-statements.ts';
 
 const BY = { actor: 'root', at: at('12:00') };
 const ADDRESS = {
@@ -24,7 +27,7 @@ async function openWithAddress() {
 }
 
 const look = (driver: Driver, state: 'up' | 'down', time: string, node = 'alpha') =>
-  recordLook(driver, { resource: 'ip#0', node, state, why: `${state} at ${time}`, at: at(time) });
+  recordLook(driver, { looked: ADDRESS, node, state, why: `${state} at ${time}`, at: at(time) });
 
 async function stands(driver: Driver): Promise<readonly string[]> {
   const states = await listResourceStates(driver);
@@ -44,7 +47,8 @@ describe('a resource', () => {
     expect(await changeResource(driver, changed, BY)).toBe(true);
     expect(await listResources(driver, ['ip#0', 'other'])).toEqual([changed]);
     expect(await stands(driver)).toEqual([]);
-    await look(driver, 'down', '12:02');
+    const found = { node: 'alpha', state: 'down', why: '', at: at('12:02') } as const;
+    await recordLook(driver, { looked: changed, ...found });
     expect(await removeResource(driver, 'ip#0', BY)).toBe(true);
     expect(await removeResource(driver, 'ip#0', BY)).toBe(false);
     expect(await changeResource(driver, changed, BY)).toBe(false);
@@ -63,51 +67,54 @@ describe('a resource', () => {
   });
 });
 
-describe('a look', () => {
-  test('keeps since when the state is so while it is the same, and tells of a change', async () => {
-    const { driver } = await openWithAddress();
-    const told = [
-      await look(driver, 'up', '12:01'),
-      await look(driver, 'up', '12:02'),
-      await look(driver, 'down', '12:03'),
-      await look(driver, 'down', '12:04'),
-      await look(driver, 'up', '12:05', 'beta'),
-    ];
-    expect(told).toEqual([true, false, true, false, true]);
-    expect(await stands(driver)).toEqual([
-      'alpha down since 12:03, looked 12:04',
-      'beta up since 12:05, looked 12:05',
-    ]);
-  });
-
-  test('that is older than the recorded one changes nothing', async () => {
-    const { driver } = await openWithAddress();
-    await look(driver, 'up', '12:05');
-    expect(await look(driver, 'down', '12:04')).toBe(false);
-    expect(await stands(driver)).toEqual(['alpha up since 12:05, looked 12:05']);
-  });
-
-  test('takes the place of one that a wrong clock has recorded in the future', async () => {
-    const { driver } = await openWithAddress();
-    await look(driver, 'up', '18:00');
-    expect(await look(driver, 'down', '12:05')).toBe(true);
-    expect(await stands(driver)).toEqual(['alpha down since 12:05, looked 12:05']);
-  });
-
-  test('of which several find the same change is told once', async () => {
-    const { driver, database } = await openWithAddress();
-    await look(driver, 'up', '12:01');
-    const others = [driver, await openDriver(database), await openDriver(database)];
-    const told = await Promise.all(others.map((one) => look(one, 'down', '12:02')));
+test('a resource that several add at the same time is added by one of them', async () => {
+  const database = await openVirtualDatabase();
+  const driver = await openDriver(database);
+  const drivers = [driver, await openDriver(database), await openDriver(database)];
+  for (let round = 0; round < 5; round += 1) {
+    const name = `ip#${round}`;
+    const told = await Promise.all(
+      drivers.map((one, index) => addResource(one, { ...ADDRESS, name, ttlSeconds: index }, BY)),
+    );
     expect(told.filter(Boolean)).toHaveLength(1);
-  });
+    const [stored] = await listResources(driver, [name]);
+    expect(stored?.ttlSeconds).toBe(told.indexOf(true));
+  }
+  expect(
+    database.sql.prepare("SELECT count(*) FROM periodic_audit WHERE action = 'resource added'").pluck().get(),
+  ).toBe(5);
+});
 
-  test('at a resource that is gone leaves nothing behind', async () => {
-    const { driver } = await openWithAddress();
-    await removeResource(driver, 'ip#0', BY);
-    expect(await look(driver, 'up', '12:01')).toBe(false);
-    expect(await stands(driver)).toEqual([]);
-  });
+test('a resource whose addition went unanswered is not told to be there already', async () => {
+  const database = await openVirtualDatabase();
+  const driver = await openDriver(database);
+  const unanswering: Driver = {
+    ...driver,
+    transaction: async (work, options) => {
+      await driver.transaction(work);
+      return (await options?.confirm?.(driver, 'before')) ?? driver.transaction(work);
+    },
+  };
+  expect(await addResource(unanswering, ADDRESS, BY)).toBe(true);
+  expect(await addResource(unanswering, { ...ADDRESS, ttlSeconds: 1 }, BY)).toBe(false);
+});
+
+test('the states of some resources on a node are read by the key', async () => {
+  const { driver, database } = await openWithAddress();
+  await addResource(driver, { ...ADDRESS, name: 'fs#0' }, BY);
+  await look(driver, 'up', '12:01');
+  await look(driver, 'down', '12:02', 'beta');
+  const read = (names: readonly string[]) => listResourceStates(driver, { node: 'alpha', resources: names });
+  expect(await read(['fs#0', 'ip#0'])).toMatchObject([{ resource: 'ip#0', node: 'alpha', state: 'up' }]);
+  expect(await read([])).toEqual([]);
+  if (testedEngine === 'sqlite') {
+    const asked = await queriesOf(driver, (counted) =>
+      listResourceStates(counted, { node: 'alpha', resources: ['fs#0', 'ip#0'] }),
+    );
+    expect(plansOf(sqliteOf(database), asked)).toEqual([
+      expect.stringMatching(/^SEARCH periodic_resource_state USING INDEX .*resource=\? AND node=\?/),
+    ]);
+  }
 });
 
 test('the states that rest are those of the node, and the shared ones of its tasks', async () => {

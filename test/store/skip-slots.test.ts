@@ -38,7 +38,7 @@ describe('skipping slots', () => {
 
   test('records them in one row, with their exact number', async () => {
     const { database, driver, state } = await openStoredState();
-    expect(await skip(driver, state.taskId, ['12:05', '12:15', 3], { reason: 'too_late' })).toBe(true);
+    expect(await skip(driver, state.taskId, ['12:05', '12:15', 3], { reason: 'too_late' })).toBe('moved');
     expect(database.ledger()).toEqual(['backup 12:05-12:15 x3 skipped (too_late)']);
     expect(database.stateRow('backup')).toMatchObject({ last_status: 'skipped' });
   });
@@ -136,7 +136,7 @@ describe('skipping slots', () => {
       message: null,
       at: at('12:05'),
     };
-    expect(await skipSlots(driver, { state, patch: {}, skipped })).toBe(false);
+    expect(await skipSlots(driver, { state, patch: {}, skipped })).toBe('lost');
     expect(database.ledger()).toEqual(['backup 12:05 running']);
   });
 });

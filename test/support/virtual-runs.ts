@@ -35,11 +35,11 @@ export function newRunOf(state: TaskState, changes: Partial<NewRun> = {}): NewRu
   };
 }
 
-/** Reads the state of a task on node alpha, as a runner does before it decides. */
-export async function readState(driver: Driver, taskId: number): Promise<TaskState> {
-  const candidate = await loadCandidate(driver, { taskId, scopeKey: 'alpha', ordering: 0 });
+/** Reads the state of a task, on node alpha unless told otherwise, as a runner does before it decides. */
+export async function readState(driver: Driver, taskId: number, scopeKey = 'alpha'): Promise<TaskState> {
+  const candidate = await loadCandidate(driver, { taskId, scopeKey, ordering: 0 });
   if (candidate === undefined) {
-    throw new Error(`expected a state of task ${taskId} on node alpha, got none`);
+    throw new Error(`expected a state of task ${taskId} on node ${scopeKey}, got none`);
   }
   return candidate.state;
 }
@@ -51,7 +51,7 @@ export async function claimSlot(
   time: string,
   changes: Partial<NewRun> = {},
 ): Promise<string> {
-  const state = await readState(driver, taskId);
+  const state = await readState(driver, taskId, changes.scopeKey);
   const run = newRunOf(state, { slots: slotOf(time), startedAt: at(time), ...changes });
   const patch = {
     handledSlot: at(time),

@@ -154,6 +154,8 @@ function nextAttemptText(reason: string | null, isRetried: boolean): string | un
       return isRetried ? 'another attempt follows' : undefined;
     case 'superseded':
       return 'its next attempt was superseded by a newer slot';
+    case 'offline':
+      return 'its next attempt was left out, since the task was offline';
     case 'rerun':
       return 'its next attempt gave way to a rerun';
     case 'dropped':

@@ -62,7 +62,7 @@ Examples:
     .command('remove')
     .description('Remove a resource and all that is known of it.')
     .argument('<name>', 'name of the resource')
-    .option('--force', 'also while tasks ask for it: for those it is not met then')
+    .option('--force', 'also while tasks ask for it: it is not met then, and not known to be down')
     .action(actionOf(removeByHand));
 }
 
@@ -79,6 +79,6 @@ function probeFlags(command: Command): Command {
       'with http: expected statuses, such as 200 or 200-299,401 (default: 200-299)',
     )
     .option('--path <PATH>', 'with file: it is up while this exists')
-    .option('--ttl <D>', 'how long a look holds (default: 60s)')
-    .option('--timeout <D>', 'how long a look may take, from 1s to 5m (default: 5s)');
+    .option('--ttl <D>', 'with a probe: how long a look holds (default: 60s)')
+    .option('--timeout <D>', 'with a probe: how long a look may take, from 1s to 5m (default: 5s)');
 }

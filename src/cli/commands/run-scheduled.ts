@@ -61,7 +61,7 @@ function tick(flags: RunScheduledFlags, context: Context, cancel: AbortSignal): 
       cancel,
       onEvent: (event) => {
         logRunnerEvent(log, event);
-        tell(event, flags, context.output);
+        tell(event, flags, { output: context.output, now: opened.clock() });
       },
     });
     const report = flags.dryRun
@@ -91,7 +91,7 @@ async function dryRun(
   const { accountText, slotAccounts } = await import('../slot-account.ts');
   const report = await previewTick(runner, at);
   const slots = await slotAccounts(context, session, { report, at });
-  tellPreview(report, context.output);
+  tellPreview(report, { output: context.output, now: at });
   if (!context.output.isJson) {
     for (const account of slots.filter(({ due }) => due > 1)) {
       context.output.line(printable(`due        ${JSON.stringify(account.task)}  ${accountText(account)}`));
@@ -100,7 +100,10 @@ async function dryRun(
   return { ...report, slots };
 }
 
-function tell(event: RunnerEvent, { cron }: RunScheduledFlags, output: Output): void {
+/** Where it is told, and what is past there. */
+type Telling = { readonly output: Output; readonly now: Instant };
+
+function tell(event: RunnerEvent, { cron }: RunScheduledFlags, { output, now }: Telling): void {
   switch (event.kind) {
     case 'warning':
       output.note(event.message);
@@ -109,7 +112,7 @@ function tell(event: RunnerEvent, { cron }: RunScheduledFlags, output: Output): 
       tellRun(event.run, { cron, output });
       return;
     case 'not-run':
-      tellNotRun(event.notRun, cron, output);
+      tellNotRun(event.notRun, cron, { output, now });
       return;
     case 'life':
     case 'resource':
@@ -119,18 +122,30 @@ function tell(event: RunnerEvent, { cron }: RunScheduledFlags, output: Output): 
   }
 }
 
-function tellNotRun({ task, reason, nextSlotAt, newFault }: NotRun, cron: boolean, output: Output): void {
+function tellNotRun(
+  { task, reason, nextSlotAt, newFault }: NotRun,
+  cron: boolean,
+  { output, now }: Telling,
+): void {
   if (newFault) {
     output.note(`task ${JSON.stringify(task)} is ${reason}`);
     return;
   }
   if (!cron && !output.isJson && (output.isVerbose || !reason.startsWith('not due'))) {
-    const next = nextSlotAt === null ? '' : `; next slot ${toShortText(nextSlotAt)}`;
-    output.line(`not run  ${JSON.stringify(task)}  ${reason}${next}`);
+    output.line(`not run  ${JSON.stringify(task)}  ${reason}${slotText(reason, nextSlotAt, now)}`);
   }
 }
 
-function tellPreview(report: TickReport, output: Output): void {
+/** The slot that is left due is no next one; the reason of a tick that leaves one ends so. */
+function slotText(reason: string, slotAt: Instant | null, now: Instant): string {
+  if (slotAt === null) {
+    return '';
+  }
+  const isLeft = reason.endsWith('stays due') && slotAt <= now;
+  return `${isLeft ? ', since' : '; next slot'} ${toShortText(slotAt)}`;
+}
+
+function tellPreview(report: TickReport, { output, now }: Telling): void {
   if (output.isJson) {
     return;
   }
@@ -138,7 +153,7 @@ function tellPreview(report: TickReport, output: Output): void {
     output.line(`would run  ${describeRun(run)}`);
   }
   for (const notRun of report.notRun) {
-    tellNotRun(notRun, false, output);
+    tellNotRun(notRun, false, { output, now });
   }
 }
 
@@ -148,6 +163,9 @@ function comesNext({ idleForSeconds, waitsForTicks = false, node }: Told): strin
     return waitsForTicks ? `tasks of ${place} wait for its ticks` : `nothing waits on ${place}`;
   }
   const counted = waitsForTicks ? '; others wait for ticks' : '';
+  if (idleForSeconds === 0) {
+    return `what stays due on ${place} waits for its next tick${counted}`;
+  }
   return `next task of ${place} in ${formatDuration(idleForSeconds)}${counted}`;
 }
 

@@ -134,7 +134,7 @@ function nextText({ nextAt, tickWait }: StateView, now: Instant): string {
   return tickWait === null ? '-' : `${ticksText(tickWait)}${about}`;
 }
 
-function standing({ marks, state, backedOff }: StateView): string {
+function standing({ marks, state, blockage, backedOff }: StateView): string {
   const reason = state.terminatedReason ?? 'without a reason';
   const words = marks.map((mark) => {
     switch (mark) {
@@ -143,7 +143,7 @@ function standing({ marks, state, backedOff }: StateView): string {
       case 'done':
         return reason;
       case 'blocked':
-        return `blocked: ${state.blockedReason ?? 'for an unknown reason'}`;
+        return `blocked: ${blockage ?? 'for an unknown reason'}`;
       case 'offline':
         return `offline since ${instantText(state.offlineDisabledAt ?? 0)}`;
       case 'backed off':

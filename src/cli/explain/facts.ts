@@ -3,6 +3,7 @@ import type { TaskState } from '../../core/state.ts';
 import { ALL_NODES, runsOn } from '../../core/task.ts';
 import { timetableOf } from '../../core/timetable.ts';
 import type { Definition } from '../../runner/definition.ts';
+import type { Blockage } from '../../runner/recorded-states.ts';
 import { lastTickUpTo, type TickRow, type TicksAround, ticksAround } from '../../store/health.ts';
 import {
   type AuditEntry,
@@ -23,6 +24,7 @@ import {
 } from '../../store/past-definition.ts';
 import { holdsAt } from '../../store/past-holds.ts';
 import type { Run } from '../../store/run-row.ts';
+import { blockageFacts, type RestFacts, restFacts } from './condition-facts.ts';
 import { type SlotFacts, slotFacts } from './slot-facts.ts';
 import { type Start, startOfRun } from './start.ts';
 import type { Subject } from './subject.ts';
@@ -62,6 +64,10 @@ export type StateFacts = SlotFacts & {
   /** The scheduled runs that were alive on the node when its last tick began. */
   readonly runningAtTick: readonly Run[];
   readonly maxRunning: number;
+  /** What a tick found that it requires and does not have; undefined where it was not blocked at the instant. */
+  readonly blockage: Blockage | undefined;
+  /** For what it rests now, if it rests because it is offline. */
+  readonly rest: RestFacts | undefined;
   /** What kept the node from starting anything then; of a shared state, this node. */
   readonly hold: Hold | undefined;
 };
@@ -87,6 +93,7 @@ export async function loadStateFacts(subject: Subject, scopeKey: string): Promis
   });
   const listed = subject.nodes;
   const ticking = scopeKey === ALL_NODES ? sharedNodes(listed) : [scopeKey];
+  const around = await loadTicks(subject, ticking, slots.startsAt ?? at);
   return {
     at,
     now: subject.now,
@@ -107,7 +114,9 @@ export async function loadStateFacts(subject: Subject, scopeKey: string): Promis
     ...runs,
     start: await startOfRun(subject, { key, readable, state, ticking, run: runs.attempts[0] }),
     ...(await loadRunsAround(subject, key, { slot: slots.slot, attempts: runs.attempts })),
-    ...(await loadTicks(subject, ticking, slots.startsAt ?? at)),
+    ...around,
+    blockage: await blockageFacts(subject, { definition, state, lastTick: around.lastTick }),
+    rest: await restFacts(subject, { definition, state }),
   };
 }
 

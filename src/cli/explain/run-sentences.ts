@@ -4,6 +4,7 @@ import type { RunStatus } from '../../core/state.ts';
 import type { Run } from '../../store/run-row.ts';
 import { elapsedText } from '../run-view.ts';
 import { instantText } from '../times.ts';
+import { blockedToo } from './condition-sentences.ts';
 import type { StateFacts } from './facts.ts';
 import { gapSentence, isOneRhythm } from './tick-sentences.ts';
 import { lengthText } from './words.ts';
@@ -31,7 +32,9 @@ function slotSentence({ slot, slotFirst, slotCount, status }: Run): string {
     return `The slot was ${last}.`;
   }
   const count = slotCount >= COUNT_LIMIT ? `${slotCount} or more` : String(slotCount);
-  const range = `${count} slots from ${instantText(slotFirst)} to ${last}`;
+  // Where ticks are counted, the slots of one tick are its instant.
+  const first = instantText(slotFirst);
+  const range = first === last ? `${count} slots of ${last}` : `${count} slots from ${first} to ${last}`;
   return status === 'skipped'
     ? `One row of the ledger stands for ${range}.`
     : `One run stands for ${range}: the earlier ones had been missed.`;
@@ -120,25 +123,32 @@ export function startText({ startedAt, createdAt, trigger }: Run): string {
   return `started at ${instantText(startedAt ?? createdAt)}${trigger === 'manual' ? ' by hand' : ''}`;
 }
 
-function retrySentences(attempts: readonly Run[], { state, isActive }: StateFacts): readonly string[] {
+/** Why the attempt after a failed one did not come, by the reason of its row. */
+const GIVEN_UP: Readonly<Record<string, string>> = {
+  superseded: 'a newer slot came first',
+  postponed: 'the task was postponed first',
+  rerun: 'somebody ran the slot again by hand first',
+  offline: 'it was left out, since the task was offline',
+};
+
+function retrySentences(attempts: readonly Run[], facts: StateFacts): readonly string[] {
+  const { state, isActive } = facts;
   const last = attempts.at(-1);
   if (last === undefined || last.status === 'cancelled' || last.status === 'skipped') {
     return [];
   }
-  if (last.reason === 'superseded') {
-    return ['Another attempt was to follow, but a newer slot came first.'];
-  }
-  if (last.reason === 'postponed') {
-    return ['Another attempt was to follow, but the task was postponed first.'];
-  }
-  if (last.reason === 'rerun') {
-    return ['Another attempt was to follow, but somebody ran the slot again by hand first.'];
+  const given = GIVEN_UP[last.reason ?? ''];
+  if (given !== undefined) {
+    return [`Another attempt was to follow, but ${given}.`];
   }
   if (last.reason !== 'retry') {
     return [];
   }
   const isPending = isActive && state !== undefined && state.handledSlot === last.slot;
   return isPending && state.retryAt !== null
-    ? [`Attempt ${last.attempt + 1} may start from ${instantText(state.retryAt)} on.`]
+    ? [
+        `Attempt ${last.attempt + 1} may start from ${instantText(state.retryAt)} on.`,
+        ...blockedToo(facts, 'It waits'),
+      ]
     : ['Another attempt was to follow, but a newer slot, a change of the task or a reset came first.'];
 }

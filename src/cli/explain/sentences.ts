@@ -4,8 +4,9 @@ import { isReboot } from '../../core/schedule/cron-fields.ts';
 import { windowNever } from '../../core/schedule/window.ts';
 import { newState } from '../../core/state.ts';
 import { holdText, skipText } from '../../runner/reasons.ts';
-import { ordinalTick } from '../tick-wait.ts';
+import { ordinalTick, type TickWait } from '../tick-wait.ts';
 import { instantText } from '../times.ts';
+import { blockedSentences, blockedToo, restingSentences } from './condition-sentences.ts';
 import type { StateFacts } from './facts.ts';
 import { attemptSentence, attemptSentences, startText } from './run-sentences.ts';
 import { noTickSentences } from './tick-sentences.ts';
@@ -40,9 +41,9 @@ function verdictSentences(verdict: Verdict, facts: StateFacts): readonly string[
         ...(facts.isNow ? [terminationAdvice(facts)] : []),
       ];
     case 'offline':
-      return [
-        `It rests since ${instantText(verdict.since)}: its resource ${JSON.stringify(verdict.resource)} was down then, and its policy offline is "disable".`,
-      ];
+      return restingSentences(verdict);
+    case 'blocked':
+      return blockedSentences(verdict, facts);
     case 'handled-ahead':
       return aheadSentences(verdict);
     case 'no-slot':
@@ -76,6 +77,7 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
     case 'starts-later':
       return [
         `${slot} starts at ${instantText(verdict.startsAt)} at the earliest: its spread or the random offset says so.`,
+        ...blockedToo(facts, 'Something is due before that'),
       ];
     case 'excluded':
       return [`${slot} stayed due: the schedule excludes the time until ${instantText(verdict.until)}.`];
@@ -94,6 +96,7 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
     case 'retry-first':
       return [
         `${slot} was due, but another attempt of the slot before goes first (retry_past_next): it may start from ${instantText(verdict.retryAt)} on.`,
+        ...blockedToo(facts, 'That attempt waits'),
       ];
     case 'node-full':
       return [
@@ -104,8 +107,6 @@ function dueSentences(verdict: DueVerdict, facts: StateFacts): readonly string[]
       return [
         `${slot} was due: the tick at ${instantText(verdict.tick.tickAt)} on node ${JSON.stringify(verdict.tick.node)} had not come to it. It was busy with the tasks before it, or was killed.`,
       ];
-    case 'blocked':
-      return [`${slot} stays due: it is blocked, ${verdict.reason}.`];
     case 'unexplained':
       return [
         `${slot} was due, and the ledger does not say why no tick took it: a tick leaves what is due when it is told to end, and with --limit or --fail-fast.`,
@@ -238,7 +239,7 @@ function dueNow(kind: Verdict['kind'], { decision, slot }: StateFacts): readonly
       return [
         decision?.kind === 'skip' && decision.slots.slot === slot
           ? `The next tick skips it: ${skipText(decision)}.`
-          : 'The slot is still due: the next tick looks at it again.',
+          : `${slot === undefined ? 'It' : 'The slot'} is still due: the next tick looks at it again.`,
       ];
     default:
       return [];
@@ -260,7 +261,8 @@ function backOffSentences({ backedOff, state }: StateFacts): readonly string[] {
 function nextSentences(kind: Verdict['kind'], facts: StateFacts): readonly string[] {
   const { isNow, nextSlot, nextStartsAt, tickWait, definition, aliveAt } = facts;
   if (tickWait !== undefined) {
-    return [`It fires at ${ordinalTick(tickWait.ticksLeft)}${tickWait.ticksLeft === 1 ? '' : ' from now'}.`];
+    // Of one that is blocked the tick has come.
+    return kind === 'blocked' ? [] : [tickSentence(tickWait)];
   }
   if (nextSlot === undefined) {
     const counts = definition.kind === 'valid' && definition.timetable.period?.anchor === 'finish';
@@ -269,4 +271,8 @@ function nextSentences(kind: Verdict['kind'], facts: StateFacts): readonly strin
   const later = nextStartsAt !== undefined && nextStartsAt > nextSlot && kind !== 'starts-later';
   const start = later ? `, which starts at ${instantText(nextStartsAt)} at the earliest` : '';
   return [`The next slot is ${instantText(nextSlot)}${start}.`];
+}
+
+function tickSentence({ ticksLeft }: TickWait): string {
+  return `It fires at ${ordinalTick(ticksLeft)}${ticksLeft === 1 ? '' : ' from now'}.`;
 }

@@ -3,10 +3,12 @@ import { localTimezone } from '../../config/local-zone.ts';
 import { didYouMean } from '../../config/near-miss.ts';
 import { NotFoundError } from '../../core/errors.ts';
 import { type Instant, SECOND_MS } from '../../core/instants.ts';
+import { once } from '../../core/once.ts';
 import { ALL_NODES, runsOn, type TaskRecord } from '../../core/task.ts';
 import { checkTask } from '../../core/task-schema.ts';
 import { type CheckedWholly, checkWholly } from '../../runner/definition.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
+import { type RecordedResources, recordedResources } from '../../runner/recorded-states.ts';
 import { listTasks, type StoredTask } from '../../store/definitions.ts';
 import { knownTaskNames, lastTaskId, listAudit } from '../../store/history.ts';
 import { listNodes, listTickInstants } from '../../store/nodes.ts';
@@ -42,6 +44,10 @@ export type Subject = Question & {
   readonly isListedHere: boolean;
   /** The keys of the states to tell of. */
   readonly scopeKeys: readonly string[];
+  /** Nodes that are known by their ticks, and this one. */
+  readonly knownNodes: readonly string[];
+  /** What is recorded of the resources now; read only where something waits for one. */
+  readonly resources: () => Promise<RecordedResources>;
   readonly zoneOfKey: (scopeKey: string) => string;
   readonly ticks: TickCounts;
   /** How often this node ticks; undefined where nobody knows. */
@@ -130,6 +136,8 @@ async function subjectOf(
     here: config.node,
     isListedHere: question.node === undefined || runsOn(nodes, question.node),
     scopeKeys,
+    knownNodes: [...new Set([config.node, ...zones.keys()])],
+    resources: once(() => recordedResources(store.driver)),
     zoneOfKey: (scopeKey) => zones.get(scopeKey) ?? local,
     ticks: await tickCounts(store.driver, {
       known: registered,

@@ -37,6 +37,16 @@ export function isOneRhythm({ before, after }: TicksAround, rhythmSeconds: numbe
   );
 }
 
+/** True where the node should have ticked again by now; false while nobody knows how often it ticks. */
+export function isTickMissing({ lastTick, now, isNow, rhythmSeconds }: StateFacts): boolean {
+  return (
+    isNow &&
+    lastTick !== undefined &&
+    rhythmSeconds !== undefined &&
+    now - lastTick.tickAt > TOLERANCE * rhythmSeconds * SECOND_MS
+  );
+}
+
 /** Why a slot that came was taken by no tick up to the instant. */
 export function noTickSentences({ ticks, scopeKey, isNow, rhythmSeconds }: StateFacts): readonly string[] {
   const { before, after } = ticks;

@@ -1,9 +1,11 @@
 import { type Fault, faultText } from '../../core/errors.ts';
 import type { Instant } from '../../core/instants.ts';
+import type { Blockage } from '../../runner/recorded-states.ts';
 import type { TickRow } from '../../store/health.ts';
 import type { AuditEntry } from '../../store/history.ts';
 import type { Hold } from '../../store/hold.ts';
 import type { Run } from '../../store/run-row.ts';
+import type { RestFacts } from './condition-facts.ts';
 import type { StateFacts } from './facts.ts';
 
 /** Why a state did, or did not, run for the newest slot up to an instant. */
@@ -16,7 +18,7 @@ export type Verdict =
   | { readonly kind: 'inactive'; readonly change: AuditEntry | undefined }
   | { readonly kind: 'terminated'; readonly since: Instant; readonly reason: string | null }
   /** It rests because it is offline; known of the present rest only. */
-  | { readonly kind: 'offline'; readonly since: Instant; readonly resource: string }
+  | { readonly kind: 'offline'; readonly since: Instant; readonly rest: RestFacts }
   /** A clock that was wrong took the slots up to `until`; a reset may have repaired it since. */
   | { readonly kind: 'handled-ahead'; readonly until: Instant; readonly reset: AuditEntry | undefined }
   | { readonly kind: 'no-slot' }
@@ -35,8 +37,8 @@ export type Verdict =
   | { readonly kind: 'retry-first'; readonly slot: Instant; readonly retryAt: Instant }
   | { readonly kind: 'node-full'; readonly slot: Instant; readonly tick: TickRow }
   | { readonly kind: 'tick-not-ended'; readonly slot: Instant; readonly tick: TickRow }
-  /** What it requires does not hold; known of the present only. */
-  | { readonly kind: 'blocked'; readonly slot: Instant; readonly reason: string }
+  /** A tick found that what it requires does not hold. Where ticks are counted, its tick has come: there is no slot yet. */
+  | { readonly kind: 'blocked'; readonly slot: Instant | undefined; readonly blockage: Blockage }
   | { readonly kind: 'unexplained'; readonly slot: Instant };
 
 /**
@@ -57,7 +59,8 @@ export function judge(facts: StateFacts): Verdict {
 function judgeRecorded(facts: StateFacts): Verdict | undefined {
   const { now, slot, countedFrom, definition } = facts;
   const [first, ...others] = facts.attempts;
-  if (first === undefined || first.slot === null || !isReadable(definition)) {
+  const isReadable = definition.kind === 'valid' || definition.readable !== undefined;
+  if (first === undefined || first.slot === null || !isReadable || isTickBlocked(facts)) {
     return undefined;
   }
   // What was recorded in the future comes from a clock that was wrong.
@@ -65,8 +68,10 @@ function judgeRecorded(facts: StateFacts): Verdict | undefined {
   return isOfSlot ? { kind: 'recorded', attempts: [first, ...others] } : undefined;
 }
 
-function isReadable(definition: StateFacts['definition']): boolean {
-  return definition.kind === 'valid' || definition.readable !== undefined;
+/** Where ticks are counted, what is blocked after the slot that the ledger holds is the next one. */
+function isTickBlocked({ blockage, definition, state }: StateFacts): boolean {
+  const countsTicks = definition.kind === 'valid' && definition.timetable.ticks !== null;
+  return countsTicks && blockage !== undefined && state?.retryAt === null;
 }
 
 /** What keeps the state from having due slots at all, whatever became of those before; undefined if nothing does. */
@@ -86,10 +91,9 @@ export function judgeDefinition(facts: StateFacts): Verdict | undefined {
   return judgeTermination(facts) ?? judgeOffline(facts);
 }
 
-function judgeOffline({ at, state, definition }: StateFacts): Verdict | undefined {
+function judgeOffline({ at, state, rest }: StateFacts): Verdict | undefined {
   const since = state?.offlineDisabledAt ?? null;
-  const resource = definition.kind === 'valid' ? (definition.task.offlineResource ?? '') : '';
-  return since === null || since > at ? undefined : { kind: 'offline', since, resource };
+  return since === null || since > at || rest === undefined ? undefined : { kind: 'offline', since, rest };
 }
 
 function judgeTermination({ at, state, resets }: StateFacts): Verdict | undefined {
@@ -114,7 +118,11 @@ function judgeHandledAhead({ now, state, resets }: StateFacts): Verdict | undefi
   return until > now ? { kind: 'handled-ahead', until, reset: undefined } : undefined;
 }
 
-function judgeSlot({ slot, countedFrom, state, attempts }: StateFacts): Verdict | undefined {
+function judgeSlot(facts: StateFacts): Verdict | undefined {
+  const { slot, countedFrom, state, attempts, blockage } = facts;
+  if (blockage !== undefined && isTickBlocked(facts)) {
+    return { kind: 'blocked', slot: undefined, blockage };
+  }
   if (slot === undefined) {
     return { kind: 'no-slot' };
   }
@@ -132,38 +140,33 @@ function judgeSlot({ slot, countedFrom, state, attempts }: StateFacts): Verdict 
 
 /** The slot was due: what kept the ticks up to the instant from taking it. */
 function judgeTick(facts: StateFacts): Verdict {
-  const { at, ticks, lastTick, maxRunning, runningAtTick } = facts;
-  const slot = facts.slot ?? at;
+  const slot = facts.slot ?? facts.at;
   const early = judgeStart(facts, slot);
   if (facts.hold !== undefined && early?.kind !== 'starts-later') {
     return { kind: 'held', slot, hold: facts.hold };
   }
-  if (early !== undefined) {
-    return early;
-  }
-  if (ticks.after === undefined || ticks.after.tickAt > at || lastTick === undefined) {
-    return { kind: 'no-tick', slot };
-  }
-  const retryAt = pendingRetry(facts);
-  if (retryAt !== undefined) {
-    return { kind: 'retry-first', slot, retryAt };
-  }
-  const blocked = judgeBlocked(facts, slot);
-  if (blocked !== undefined) {
-    return blocked;
-  }
-  if (runningAtTick.length >= maxRunning) {
-    return { kind: 'node-full', slot, tick: lastTick };
-  }
-  return lastTick.endedAt === null || lastTick.endedAt > at
-    ? { kind: 'tick-not-ended', slot, tick: lastTick }
-    : { kind: 'unexplained', slot };
+  return early ?? judgeStarter(facts, slot);
 }
 
-/** The state says why it is blocked now, not why it was. */
-function judgeBlocked({ isNow, state }: StateFacts, slot: Instant): Verdict | undefined {
-  const reason = state?.blockedReason ?? null;
-  return isNow && reason !== null ? { kind: 'blocked', slot, reason } : undefined;
+function judgeStarter(facts: StateFacts, slot: Instant): Verdict {
+  const { at, ticks, blockage, lastTick } = facts;
+  const retryAt = pendingRetry(facts);
+  const retryFirst = retryAt === undefined ? undefined : ({ kind: 'retry-first', slot, retryAt } as const);
+  // What an earlier tick found blocked is blocked, whether or not one has come since the newest slot.
+  if (blockage !== undefined) {
+    return retryFirst ?? { kind: 'blocked', slot, blockage };
+  }
+  return ticks.after === undefined || ticks.after.tickAt > at || lastTick === undefined
+    ? { kind: 'no-tick', slot }
+    : (retryFirst ?? judgeLastTick(facts, slot, lastTick));
+}
+
+function judgeLastTick({ at, runningAtTick, maxRunning }: StateFacts, slot: Instant, tick: TickRow): Verdict {
+  if (runningAtTick.length >= maxRunning) {
+    return { kind: 'node-full', slot, tick };
+  }
+  const isOver = tick.endedAt !== null && tick.endedAt <= at;
+  return isOver ? { kind: 'unexplained', slot } : { kind: 'tick-not-ended', slot, tick };
 }
 
 /** The slot came, and might not start yet whatever ticked. */

@@ -1,4 +1,4 @@
-import { resourcesAsked } from '../../core/conditions.ts';
+import { resourcesNeeded } from '../../core/conditions.ts';
 import { asksTheWorld } from '../../core/gate.ts';
 import type { Instant } from '../../core/instants.ts';
 import { atClockNote } from '../../core/schedule/at.ts';
@@ -31,7 +31,7 @@ export function remarksOf(asking: Asking): readonly string[] {
 /** A condition of a coming instant nobody can know. */
 function worldRemarks({ task }: Asking): readonly string[] {
   return asksTheWorld(task)
-    ? [`as if its conditions hold: ${resourcesAsked(task).join(', ')} as it needs them`]
+    ? [`as if its conditions hold: ${resourcesNeeded(task).join(', ')} as it needs them`]
     : [];
 }
 

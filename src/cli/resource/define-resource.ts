@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, NotFoundError, UsageError } from '../../core/errors.ts';
 import { addResource, changeResource, removeResource } from '../../store/resource-changes.ts';
 import { listResources, type Resource } from '../../store/resources.ts';
@@ -6,7 +7,7 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { type Session, withSession } from '../session.ts';
 import { printable } from '../terminal.ts';
-import { askingTasks } from './asking-tasks.ts';
+import { type AskingTasks, askingTasks } from './asking-tasks.ts';
 import { type ProbeFlags, readResource, resourceName } from './probe-flags.ts';
 import { resourceJson, targetText } from './resource-text.ts';
 import { unknownResourceText } from './unknown-resource.ts';
@@ -28,7 +29,7 @@ export function addByHand(context: Context, given: string, flags: ProbeFlags): P
   });
 }
 
-/** Changes a resource, and forgets what earlier looks found. */
+/** Changes a resource, and forgets what earlier looks found, or somebody has set; nothing where it is so already. */
 export function editByHand(context: Context, given: string, flags: ProbeFlags): Promise<number> {
   if (Object.keys(flags).length === 0) {
     throw new UsageError('resource edit: expected at least one flag that says what to change, got none');
@@ -36,6 +37,10 @@ export function editByHand(context: Context, given: string, flags: ProbeFlags): 
   return withSession(context, {}, async (session) => {
     const before = await foundResource(session, given);
     const resource = readResource('resource edit', flags, before);
+    if (isDeepStrictEqual(resource, before)) {
+      tell(context, resource, 'unchanged');
+      return EXIT.ok;
+    }
     await changeResource(session.store.driver, resource, actorOf(context, session));
     tell(context, resource, 'changed');
     return EXIT.ok;
@@ -50,16 +55,26 @@ export function removeByHand(
 ): Promise<number> {
   return withSession(context, {}, async (session) => {
     const resource = await foundResource(session, given);
-    const tasks = await askingTasks(session, resource.name);
-    if (tasks.length > 0 && !force) {
+    const asking = await askingTasks(session, resource.name);
+    if (asking.all.length > 0 && !force) {
       throw new ConfigError(
-        `resource remove: expected a resource for which no task asks, got ${JSON.stringify(resource.name)}, for which these do: ${tasks.join(', ')} (--force removes it all the same: for them it is not met then)`,
+        `resource remove: expected a resource for which no task asks, got ${JSON.stringify(resource.name)}, for which these do: ${asking.all.join(', ')} (--force removes it all the same: ${lossText(asking)})`,
       );
     }
     await removeResource(session.store.driver, resource.name, actorOf(context, session));
     tell(context, resource, 'removed');
     return EXIT.ok;
   });
+}
+
+/** What becomes of the tasks that ask for a resource that is gone. */
+function lossText({ requiring, offline }: AskingTasks): string {
+  return [
+    ...(requiring.length === 0 ? [] : [`what requires it (${requiring.join(', ')}) is blocked then`]),
+    ...(offline.length === 0
+      ? []
+      : [`what is offline without it (${offline.join(', ')}) is never offline then, and rests no more`]),
+  ].join('; ');
 }
 
 /**
@@ -82,9 +97,15 @@ function actorOf({ io }: Context, { clock }: Session) {
   return { actor: actorName(io.uid), at: clock() };
 }
 
-function tell({ output }: Context, resource: Resource, done: 'added' | 'changed' | 'removed'): void {
+type Done = 'added' | 'changed' | 'unchanged' | 'removed';
+
+function tell({ output }: Context, resource: Resource, done: Done): void {
   if (output.isJson) {
     output.document({ done, resource: resourceJson(resource) });
+    return;
+  }
+  if (done === 'unchanged') {
+    output.line(printable(`resource ${JSON.stringify(resource.name)} is so already: nothing changed`));
     return;
   }
   const how = done === 'removed' ? '' : `: ${targetText(resource)}`;

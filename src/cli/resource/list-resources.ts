@@ -12,12 +12,14 @@ import type { Column } from '../table.ts';
 import type { Color } from '../terminal.ts';
 import { relativeTime } from '../times.ts';
 import { resourceJson, stateJson, targetText } from './resource-text.ts';
+import { noteUnknownNode } from './unknown-node.ts';
 
 type Row = { readonly resource: Resource; readonly state: ResourceOnNode | undefined };
 
 /** Prints the resources, and how they stand on a node. Looks at none. */
 export function listByHand(context: Context, { node }: { readonly node?: string }): Promise<number> {
-  return withSession(context, { node, readOnly: true }, async ({ config, store, clock }) => {
+  return withSession(context, { node, readOnly: true }, async (session) => {
+    const { config, store, clock } = session;
     const states = await listResourceStates(store.driver, { node: config.node });
     const rows = (await listResources(store.driver)).map((resource) => ({
       resource,
@@ -34,6 +36,9 @@ export function listByHand(context: Context, { node }: { readonly node?: string 
       output.line('no resource is defined ("periodic-cron resource add")');
     } else {
       output.table(columnsAt(clock()), rows);
+    }
+    if (node !== undefined) {
+      await noteUnknownNode(context, session);
     }
     return EXIT.ok;
   });

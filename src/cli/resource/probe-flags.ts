@@ -2,7 +2,7 @@ import { UsageError } from '../../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
 import { faultOfResourceName } from '../../core/requires.ts';
 import { readTarget } from '../../execute/probe-target.ts';
-import { PROBES, type Probe, type Resource } from '../../store/resources.ts';
+import { MOST_TIMEOUT_S, PROBES, type Probe, type Resource } from '../../store/resources.ts';
 import { countValue, durationValue } from '../values.ts';
 
 /** What the flags of `resource add` and `edit` said. */
@@ -28,10 +28,14 @@ const TARGET_FLAGS: Readonly<Record<Probe, ReadonlyArray<keyof ProbeFlags>>> = {
 };
 
 const MOST_TTL_S = 86_400;
-const MOST_TIMEOUT_S = 300;
+
+/** True for a word that the flags of a task read as no resource at all. */
+export function isPolicyWord(name: string): boolean {
+  return name === 'none' || name === 'default';
+}
 
 /**
- * Reads the name of a resource.
+ * Reads the name of a new resource.
  *
  * @throws UsageError
  */
@@ -40,6 +44,11 @@ export function resourceName(where: string, text: string): string {
   const fault = faultOfResourceName(name);
   if (fault !== undefined) {
     throw new UsageError(`${where}: ${fault}`);
+  }
+  if (isPolicyWord(name)) {
+    throw new UsageError(
+      `${where}: expected a name that --requires and --offline-resource can say, got ${JSON.stringify(name)}, which takes these policies back`,
+    );
   }
   return name;
 }
@@ -84,7 +93,8 @@ function readProbe(where: string, given: string | undefined): Probe {
 
 function readTargetFlags(where: string, flags: ProbeFlags, probe: Probe): JsonObject {
   const own = TARGET_FLAGS[probe];
-  for (const flag of Object.values(TARGET_FLAGS).flat()) {
+  const limits: ReadonlyArray<keyof ProbeFlags> = probe === 'none' ? ['ttl', 'timeout'] : [];
+  for (const flag of [...Object.values(TARGET_FLAGS).flat(), ...limits]) {
     if (flags[flag] !== undefined && !own.includes(flag)) {
       throw new UsageError(`${where}: --${flag}: expected it with another probe, got it with ${probe}`);
     }

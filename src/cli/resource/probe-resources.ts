@@ -34,6 +34,8 @@ export function probeByHand(
       const looks = resources.map(({ name }) => ({ resource: name, ...stateOf(found.get(name)) }));
       if (context.output.isJson) {
         context.output.document({ node: session.config.node, resources: looks });
+      } else if (looks.length === 0) {
+        context.output.line('no resource has a probe ("periodic-cron resource add")');
       } else {
         for (const { resource, state, why } of looks) {
           context.output.line(printable(`${JSON.stringify(resource)} is ${state}: ${why}`));

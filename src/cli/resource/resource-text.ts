@@ -20,7 +20,10 @@ export function targetText({ probe, target }: Resource): string {
 }
 
 /** How often it is looked at, and for how long. */
-export function limitsText({ ttlSeconds, timeoutSeconds }: Resource): string {
+export function limitsText({ probe, ttlSeconds, timeoutSeconds }: Resource): string {
+  if (probe === 'none') {
+    return 'no look: it is as "periodic-cron resource set" has said last';
+  }
   return `a look holds for ${formatDuration(ttlSeconds)} and may take ${formatDuration(timeoutSeconds)}`;
 }
 

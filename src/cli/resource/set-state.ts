@@ -1,6 +1,7 @@
-import { UsageError } from '../../core/errors.ts';
+import { NotFoundError, UsageError } from '../../core/errors.ts';
 import { RESOURCE_STATES, type ResourceState } from '../../core/requires.ts';
-import { type ResourceLook, recordLook } from '../../store/resources.ts';
+import { type ResourceReport, recordWord } from '../../store/resource-looks.ts';
+import { listResourceStates } from '../../store/resources.ts';
 import { actorName } from '../actor.ts';
 import type { Context } from '../context.ts';
 import { openEventLog } from '../event-log.ts';
@@ -8,6 +9,7 @@ import { EXIT } from '../exit-codes.ts';
 import { withSession } from '../session.ts';
 import { printable } from '../terminal.ts';
 import { foundResource } from './define-resource.ts';
+import { noteUnknownNode } from './unknown-node.ts';
 
 type SetFlags = { readonly node?: string; readonly why?: string; readonly force?: boolean };
 
@@ -29,12 +31,22 @@ export function setByHand(
     }
     const reason = reasonOf(actorName(context.io.uid), why);
     const said = { resource: name, node: config.node, state, why: reason };
-    const changed = await recordLook(store.driver, { ...said, at: clock() });
+    const [last] = await listResourceStates(store.driver, { resource: name, node: config.node });
+    const recorded = await recordWord(store.driver, { ...said, at: clock() });
+    if (recorded === 'gone') {
+      throw new NotFoundError(
+        `resource set: expected a resource that is defined, got ${JSON.stringify(name)}, which somebody has just removed`,
+      );
+    }
+    const changed = recorded === 'changed';
     if (changed) {
       const log = await openEventLog(context, session, { show: false });
-      log.resource({ ...said, before: null });
+      log.resource({ ...said, before: last?.state ?? null });
     }
     tell(context, said, changed);
+    if (node !== undefined) {
+      await noteUnknownNode(context, session);
+    }
     return EXIT.ok;
   });
 }
@@ -44,7 +56,7 @@ function reasonOf(actor: string, why: string | undefined): string {
   return why === undefined || why.trim() === '' ? by : `${by}: ${why.trim()}`;
 }
 
-type Said = Omit<ResourceLook, 'at'>;
+type Said = Omit<ResourceReport, 'at'>;
 
 function tell({ output }: Context, said: Said, changed: boolean): void {
   if (output.isJson) {

@@ -14,7 +14,7 @@ export function showByHand(context: Context, given: string): Promise<number> {
   return withSession(context, { readOnly: true }, async (session) => {
     const resource = await foundResource(session, given);
     const states = await listResourceStates(session.store.driver, { resource: resource.name });
-    const tasks = await askingTasks(session, resource.name);
+    const { all: tasks } = await askingTasks(session, resource.name);
     const { output } = context;
     if (output.isJson) {
       output.document({ ...resourceJson(resource), states: states.map(stateJson), tasks });

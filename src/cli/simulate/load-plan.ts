@@ -2,6 +2,7 @@ import { localTimezone } from '../../config/local-zone.ts';
 import { faultText, NotFoundError } from '../../core/errors.ts';
 import { asksTheWorld } from '../../core/gate.ts';
 import { floorToMinute, type Instant, SECOND_MS } from '../../core/instants.ts';
+import { comeOnline } from '../../core/offline.ts';
 import { afterSuccess, endPolicyOf } from '../../core/run-end.ts';
 import { newState, type TaskState } from '../../core/state.ts';
 import { ALL_NODES, nameOf, type Task } from '../../core/task.ts';
@@ -59,7 +60,12 @@ export async function loadPlan(
     );
   }
   const { all } = await tickNumbers(store.driver, config.node);
+  const settings = { driver: store.driver, settings: config, node: { name: question.node ?? config.node } };
+  const known = question.everySeconds ?? (await rhythmSeconds(settings));
+  const everySeconds = known ?? DEFAULT_RHYTHM_S;
+  const beginsAt = firstTickFrom(Math.min(question.from, now), everySeconds);
   const world: World = {
+    beginsAt,
     countsFrom: floorToMinute(Math.min(question.from, now)),
     now,
     isPast: question.from < floorToMinute(now),
@@ -70,15 +76,12 @@ export async function loadPlan(
     timezoneOf: await timezones(context, session),
   };
   const taken = await Promise.all(stored.map((task) => takePart(world, task)));
-  const settings = { driver: store.driver, settings: config, node: { name: question.node ?? config.node } };
-  const known = question.everySeconds ?? (await rhythmSeconds(settings));
-  const everySeconds = known ?? DEFAULT_RHYTHM_S;
   return {
     plan: {
       nodes: world.nodes,
       states: taken.flatMap(({ states }) => states),
       allTicks: all,
-      beginsAt: firstTickFrom(Math.min(question.from, now), everySeconds),
+      beginsAt,
       tellsFrom: question.from,
       until: question.until,
       everySeconds,
@@ -103,6 +106,8 @@ function firstTickFrom(instant: Instant, everySeconds: number): Instant {
 }
 
 type World = {
+  /** The first tick of every node. */
+  readonly beginsAt: Instant;
   /** From where a state counts that there is not yet. */
   readonly countsFrom: Instant;
   readonly now: Instant;
@@ -172,15 +177,24 @@ async function takePart(world: World, stored: StoredTask): Promise<Part> {
   }
   const states = statesOf(world, task, stored);
   const done = states.filter(({ state }) => state.terminatedAt !== null);
+  const resting = states.filter(({ state }) => state.offlineDisabledAt !== null);
   const running = states.filter(({ state }) => state.lastStatus === 'running');
   return {
-    states: states.map((known) => (running.includes(known) ? endedNow(world, known) : known)),
+    states: states.map((known) => {
+      const woken = known.state.offlineDisabledAt === null ? known : onlineAgain(world, known);
+      return running.includes(known) ? endedNow(world, woken) : woken;
+    }),
     leftOut: done.map(({ state }) => ({ task: name, reason: terminatedText(state) })),
     remarks: [
       ...(running.length === 0
         ? []
         : [`task ${JSON.stringify(name)} runs now: it is taken to have ended well by the first tick`]),
       ...(asksTheWorld(task) ? [`task ${JSON.stringify(name)} is played as if its conditions hold`] : []),
+      ...(resting.length === 0
+        ? []
+        : [
+            `task ${JSON.stringify(name)} rests now, since it is offline: it is taken to count from the first tick`,
+          ]),
     ],
   };
 }
@@ -194,6 +208,14 @@ function endedNow({ now }: World, known: SimulatedState): SimulatedState {
   const { task, timetable, state } = known;
   const patch = afterSuccess(state, { ...endPolicyOf(task, timetable), active: true }, now);
   return { ...known, state: { ...state, ...patch } };
+}
+
+/** As the first tick would wake it. */
+function onlineAgain({ beginsAt, nodes, allTicks }: World, known: SimulatedState): SimulatedState {
+  const { task, timetable, state } = known;
+  const own = nodes.find(({ name }) => name === state.scopeKey)?.lastTick ?? 0;
+  const tick = { tickAt: beginsAt, ticks: { own: own + 1, all: allTicks + 1 } };
+  return { ...known, state: { ...state, ...comeOnline(state, { task, timetable }, tick) } };
 }
 
 function statesOf(world: World, task: Task, stored: StoredTask): readonly SimulatedState[] {

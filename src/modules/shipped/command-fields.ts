@@ -2,8 +2,7 @@ import type { OptionField } from '../options.ts';
 
 const plain = { required: false, secret: false } as const;
 
-/** The options of `command`, as help texts and forms show them. */
-export const COMMAND_FIELDS: readonly OptionField[] = [
+const FIELDS = [
   {
     name: 'command',
     type: 'string',
@@ -103,4 +102,47 @@ export const COMMAND_FIELDS: readonly OptionField[] = [
     description: 'A command to run when the run has failed or timed out.',
     ...plain,
   },
-];
+] as const satisfies readonly OptionField[];
+
+/** The options of `command`, as help texts and forms show them. */
+export const COMMAND_FIELDS: readonly OptionField[] = FIELDS;
+
+export type CommandOption = (typeof FIELDS)[number]['name'];
+
+/**
+ * Who may say an option of a one-shot that a run of a command schedules:
+ * - `run`: the run may. It takes effect with no other rights than those of the command.
+ * - `place`: it says as whom, where and within which bounds a command runs. The one-shot has that of its task.
+ * - `task`: only the definition of a task may. The runner reads it with rights of its own, or it runs beside the command.
+ *
+ * A run of another user than the runner may say nothing but the first.
+ */
+export type SaidBy = 'run' | 'place' | 'task';
+
+export const SAID_BY: Readonly<Record<CommandOption, SaidBy>> = {
+  command: 'run',
+  argv: 'run',
+  shell: 'run',
+  // The runner enters the folder before it becomes the other user, so that even one that is closed to them opens.
+  cwd: 'place',
+  environment: 'run',
+  env: 'run',
+  environment_file: 'task',
+  secrets: 'task',
+  stdin: 'run',
+  user: 'place',
+  group: 'place',
+  umask: 'place',
+  nice: 'place',
+  limits: 'place',
+  retcodes: 'run',
+  before: 'task',
+  after: 'task',
+  // It is told what the runner found, which may be more than the other user may look at.
+  on_error: 'task',
+};
+
+/** The options of which that is so, in their order. */
+export function optionsSaidBy(who: SaidBy): readonly string[] {
+  return FIELDS.map(({ name }) => name).filter((name) => SAID_BY[name] === who);
+}

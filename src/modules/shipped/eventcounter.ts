@@ -1,8 +1,7 @@
 import * as z from 'zod';
 import type { Instant } from '../../core/instants.ts';
 import { faultOfName, normalizeName } from '../../core/names.ts';
-import type { CounterWritten } from '../../store/counter-to-stat.ts';
-import { exactNumber } from '../../store/result-rows.ts';
+import { type CounterWritten, resultOfCounter } from '../../store/counter-to-stat.ts';
 import { defineShippedModule } from '../shipped-module.ts';
 
 /** What the runner lends this module: counters over all nodes, and the clock by which statistics are written. */
@@ -52,8 +51,11 @@ export const eventcounterModule = defineShippedModule({
     switch (written.kind) {
       case 'written': {
         context.log.info(`counter ${counter}: ${written.value}${reset ? ', taken off it' : ''}`);
-        return { value: exactNumber(String(written.value)), reset };
+        return resultOfCounter(written.value, { reset });
       }
+      case 'done-before':
+        context.log.info(`counter ${counter}: an earlier attempt of this slot has written it`);
+        return written.result;
       case 'too-large':
         throw new Error(
           `counter ${JSON.stringify(counter)}: expected at most ${Number.MAX_SAFE_INTEGER}, which a statistic holds exactly, got ${written.value}; nothing was changed`,

@@ -11,6 +11,7 @@ const NAMES = [
   '0003_share_with_nodes',
   '0004_run_by_hand',
   '0005_ask_the_world',
+  '0006_remember_wishes',
 ];
 
 describe('migrate', () => {
@@ -19,13 +20,13 @@ describe('migrate', () => {
     const created = await call('migrate');
     expect(created).toEqual({
       exitCode: 0,
-      out: `${NAMES.map((name) => `ran ${name}\n`).join('')}the schema has version 5\n`,
+      out: `${NAMES.map((name) => `ran ${name}\n`).join('')}the schema has version 6\n`,
       err: '',
     });
     expect(existsSync(database)).toBe(true);
     expect(await callAs({}, 'migrate')).toEqual({
       exitCode: 0,
-      out: 'the schema has version 5: nothing to do\n',
+      out: 'the schema has version 6: nothing to do\n',
       err: '',
     });
   });
@@ -34,10 +35,10 @@ describe('migrate', () => {
     const { call, database } = openWorld();
     expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({
       database,
-      version: 5,
+      version: 6,
       ran: NAMES,
     });
-    expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({ database, version: 5, ran: [] });
+    expect(JSON.parse((await call('migrate', '--json')).out)).toEqual({ database, version: 6, ran: [] });
   });
 
   test('leaves a newer schema alone that knows this program, and refuses one that does not', async () => {
@@ -53,7 +54,7 @@ describe('migrate', () => {
     expect(await call('migrate')).toEqual({
       exitCode: 4,
       out: '',
-      err: `periodic-cron: database ${database} has schema version 99, which needs a program that knows version 98 or later; this one knows version 5: upgrade periodic-cron\n`,
+      err: `periodic-cron: database ${database} has schema version 99, which needs a program that knows version 98 or later; this one knows version 6: upgrade periodic-cron\n`,
     });
   });
 
@@ -83,10 +84,10 @@ describe('on a schema of the version before', () => {
 
   test('migrate runs only what is new, and the tasks stay valid', async () => {
     const { call } = await openOldWorld();
-    expect((await call('migrate', '--status')).out).toContain('0005_ask_the_world     pending\n');
+    expect((await call('migrate', '--status')).out).toContain('0006_remember_wishes   pending\n');
     expect(await call('migrate')).toEqual({
       exitCode: 0,
-      out: 'ran 0005_ask_the_world\nthe schema has version 5\n',
+      out: 'ran 0006_remember_wishes\nthe schema has version 6\n',
       err: '',
     });
     const { tasks } = JSON.parse((await call('list', '--json')).out);
@@ -100,7 +101,7 @@ describe('on a schema of the version before', () => {
   test('a command that writes migrates the embedded database by itself', async () => {
     const { call } = await openOldWorld();
     expect((await call('set', 'poll', '--anchor', 'finish')).exitCode).toBe(0);
-    expect((await call('migrate')).out).toBe('the schema has version 5: nothing to do\n');
+    expect((await call('migrate')).out).toBe('the schema has version 6: nothing to do\n');
   });
 
   test.each([['list'], ['show', 'poll'], ['next', 'poll'], ['explain', 'poll'], ['run_scheduled', '-d']])(
@@ -110,7 +111,7 @@ describe('on a schema of the version before', () => {
       const { exitCode, out, err } = await world.call(...words);
       expect({ exitCode, out }).toEqual({ exitCode: 4, out: '' });
       expect(err).toBe(
-        `periodic-cron: database ${world.database} has schema version 4; this program needs version 5: run "periodic-cron migrate --database sqlite:${world.database}"\n`,
+        `periodic-cron: database ${world.database} has schema version 5; this program needs version 6: run "periodic-cron migrate --database sqlite:${world.database}"\n`,
       );
     },
   );
@@ -124,8 +125,8 @@ describe('migrate --status', () => {
       exitCode: 0,
       out: [
         `database      ${database}`,
-        'its schema    version 5, for programs that know version 2 or later',
-        'this program  version 5',
+        'its schema    version 6, for programs that know version 2 or later',
+        'this program  version 6',
         '',
         'MIGRATION              STATE',
         '0001_create_tables     done',
@@ -133,6 +134,7 @@ describe('migrate --status', () => {
         '0003_share_with_nodes  done',
         '0004_run_by_hand       done',
         '0005_ask_the_world     done',
+        '0006_remember_wishes   done',
         '',
       ].join('\n'),
       err: '',
@@ -146,7 +148,7 @@ describe('migrate --status', () => {
       database,
       version: null,
       oldestVersion: null,
-      programVersion: 5,
+      programVersion: 6,
       done: [],
       pending: NAMES,
       unfinished: null,
@@ -185,10 +187,13 @@ describe('migrate --down', () => {
     sql("INSERT INTO periodic_maintenance (id, since, actor, reason) VALUES (1, '', 'alice', 'move')");
     sql("UPDATE periodic_task SET run_user = 'nobody'");
     expect((await call('migrate', '--down')).out).toMatch(
+      /^took back 0006_remember_wishes\nthe schema has version 5/,
+    );
+    expect((await call('migrate', '--down', '0005_ask_the_world')).out).toMatch(
       /^took back 0005_ask_the_world\nthe schema has version 4/,
     );
     expect(await call('migrate', '--down', '0004_run_by_hand')).toMatchObject({
-      out: 'took back 0004_run_by_hand\nlost periodic_task.run_user of 1 row\nthe schema has version 3; this program needs version 5, which "periodic-cron migrate" brings back\n',
+      out: 'took back 0004_run_by_hand\nlost periodic_task.run_user of 1 row\nthe schema has version 3; this program needs version 6, which "periodic-cron migrate" brings back\n',
     });
     expect(await call('migrate', '--down', '0003_share_with_nodes')).toEqual({
       exitCode: 0,
@@ -197,7 +202,7 @@ describe('migrate --down', () => {
         'lost periodic_node.rhythm_s of 2 rows',
         'lost periodic_node.drained_by of 1 row',
         'lost the table periodic_maintenance with 1 row',
-        'the schema has version 2; this program needs version 5, which "periodic-cron migrate" brings back',
+        'the schema has version 2; this program needs version 6, which "periodic-cron migrate" brings back',
         '',
       ].join('\n'),
       err: '',
@@ -205,7 +210,7 @@ describe('migrate --down', () => {
     expect(await call('migrate', '--down')).toEqual({
       exitCode: 5,
       out: '',
-      err: `periodic-cron: database ${database}: expected 0005_ask_the_world as its newest migration, got 0002_add_policies: nothing was done ("periodic-cron migrate --down 0002_add_policies" takes that one back)\n`,
+      err: `periodic-cron: database ${database}: expected 0006_remember_wishes as its newest migration, got 0002_add_policies: nothing was done ("periodic-cron migrate --down 0002_add_policies" takes that one back)\n`,
     });
     expect(JSON.parse((await call('migrate', '--down', '0002_add_policies', '--json')).out)).toEqual({
       database,
@@ -218,7 +223,7 @@ describe('migrate --down', () => {
       out: '',
       err: `periodic-cron: database ${database}: expected a migration after 0001_create_tables to take back, which would drop every table with all that it holds: if that is what you want, drop the database itself\n`,
     });
-    expect((await call('migrate')).out).toContain('the schema has version 5\n');
+    expect((await call('migrate')).out).toContain('the schema has version 6\n');
   });
 
   test('leaves alone what a newer program has migrated', async () => {

@@ -76,7 +76,16 @@ describe('resource', () => {
       ['x', '--probe', 'command', '--command', 'a', '--retcodes', '{"1": "bad"}'],
       'expected one of the states',
     ],
-    [['x', '--probe', 'none', '--timeout', '1h'], '--timeout: expected at most 300s, got "1h"'],
+    [
+      ['x', '--probe', 'file', '--path', '/', '--timeout', '1h'],
+      '--timeout: expected at most 300s, got "1h"',
+    ],
+    [['x', '--probe', 'none', '--ttl', '5m'], '--ttl: expected it with another probe, got it with none'],
+    [
+      ['none', '--probe', 'none'],
+      'expected a name that --requires and --offline-resource can say, got "none"',
+    ],
+    [['default', '--probe', 'none'], 'got "default", which takes these policies back'],
   ])('add refuses %j', async (words, message) => {
     const { exitCode, err } = await openWorld().call('resource', 'add', ...words);
     expect([exitCode, err]).toEqual([2, expect.stringContaining(message)]);
@@ -103,7 +112,7 @@ describe('resource', () => {
     expect([refused.exitCode, refused.err]).toEqual([2, expect.stringContaining('these do: backup')]);
     expect((await world.call('resource', 'remove', 'ip#0', '--force')).exitCode).toBe(0);
     expect((await world.call('doctor')).out).toContain(
-      'task "backup" asks for the resource "ip#0", which is not defined',
+      'task "backup" requires the resource "ip#0", which is not defined',
     );
     // What the task has asked for before keeps nobody from changing something else.
     expect((await world.call('set', 'backup', '--order', '3')).exitCode).toBe(0);

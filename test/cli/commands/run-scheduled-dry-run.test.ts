@@ -37,7 +37,7 @@ describe('a dry run', () => {
       'due        "job"  11 slots: 1 would run, 10 would share that run',
     ]);
     expect(await accounts(world)).toEqual([
-      { task: 'job', due: 11, wouldRun: 1, folded: 10, wouldBeSkipped: 0, left: 0 },
+      { task: 'job', due: 11, wouldRun: 1, folded: 10, wouldBeSkipped: 0, left: 0, blocked: false },
     ]);
   });
 
@@ -72,7 +72,7 @@ describe('a dry run', () => {
       expect.stringMatching(/^not run {2}"job" {2}would be skipped, too late: more than 10m late/),
     ]);
     expect(await accounts(world)).toEqual([
-      { task: 'job', due: 1, wouldRun: 0, folded: 0, wouldBeSkipped: 1, left: 0 },
+      { task: 'job', due: 1, wouldRun: 0, folded: 0, wouldBeSkipped: 1, left: 0, blocked: false },
     ]);
   });
 
@@ -188,7 +188,7 @@ describe('a dry run', () => {
       'due        "job"  10100 or more slots: 100 would run, 10000 or more would be skipped',
     );
     expect(await accounts(world)).toEqual([
-      { task: 'job', due: 10_100, wouldRun: 100, folded: 0, wouldBeSkipped: 10_000, left: 0 },
+      { task: 'job', due: 10_100, wouldRun: 100, folded: 0, wouldBeSkipped: 10_000, left: 0, blocked: false },
     ]);
   });
 
@@ -222,7 +222,7 @@ describe('a dry run', () => {
 
   test('says of missed slots why they are skipped, however many they are', async () => {
     const world = await worldWith(['--every', '5m', '--catch-up', 'skip']);
-    const why = 'missed: no tick came in time, and catch_up leaves it out';
+    const why = 'missed: it did not start in time, and catch_up leaves it out';
     expect(await foreseen(world)).toContainEqual(
       expect.stringContaining(`not run  "job"  10 slots would be skipped, ${why}`),
     );

@@ -1,0 +1,61 @@
+import { knownText } from '../../core/conditions.ts';
+import type { Instant } from '../../core/instants.ts';
+import { instantText } from '../times.ts';
+import type { RestFacts } from './condition-facts.ts';
+import type { StateFacts } from './facts.ts';
+import { isTickMissing, noTickSentences } from './tick-sentences.ts';
+import type { Verdict } from './verdict.ts';
+
+/** Why a due slot is left, and whether it is still. */
+export function blockedSentences(
+  { slot }: Extract<Verdict, { kind: 'blocked' }>,
+  facts: StateFacts,
+): readonly string[] {
+  const what = slot === undefined ? 'Its tick has come, and it' : `The slot ${instantText(slot)}`;
+  const stays = facts.isNow ? 'stays due' : 'stayed due, and is due still';
+  return [
+    `${what} ${stays}: ${blockedText(facts)}.`,
+    ...(isTickMissing(facts) ? noTickSentences(facts) : []),
+  ];
+}
+
+/** That a pending attempt is blocked, or what else is due; nothing where it is not. */
+export function blockedToo(facts: StateFacts, what: string): readonly string[] {
+  return facts.blockage === undefined ? [] : [`${what}: ${blockedText(facts)}.`];
+}
+
+function blockedText({ blockage }: StateFacts): string {
+  if (blockage === undefined) {
+    return 'it is not blocked';
+  }
+  const { noted, now } = blockage;
+  return now === undefined
+    ? `the last tick found it blocked, ${noted}. What is recorded now says so no more`
+    : `it is blocked, ${now}`;
+}
+
+/** Since when a state rests, for what, and whether the next tick wakes it. */
+export function restingSentences({
+  since,
+  rest,
+}: {
+  readonly since: Instant;
+  readonly rest: RestFacts;
+}): readonly string[] {
+  const from = `It rests since ${instantText(since)}`;
+  if (!rest.isAsked) {
+    return [`${from}: it was offline then. Its policy does not let it rest any more.`, WAKES];
+  }
+  const name = JSON.stringify(rest.resource);
+  const why = `${from}: its resource ${name} was down then, and its policy offline is "disable".`;
+  return [why, howNow(rest), ...(rest.wakes ? [WAKES] : [])];
+}
+
+const WAKES = 'The next tick wakes it, and it counts from then.';
+
+function howNow({ known, wakes }: RestFacts): string {
+  if (known === undefined) {
+    return 'There is no such resource any more, so it is not known to be down.';
+  }
+  return `It is ${knownText(known)}${wakes ? '' : '; the task wakes when that is known not to be down'}.`;
+}
