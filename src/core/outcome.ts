@@ -95,5 +95,8 @@ export function remarkOf(text: string): string {
     .replaceAll(/\s*\n\s*/g, ' ')
     .replaceAll('\0', '\uFFFD')
     .trim();
-  return line.length > MAX_REMARK_LENGTH ? `${line.slice(0, MAX_REMARK_LENGTH - 1)}…` : line;
+  // A pair that the cut parts leaves no half behind.
+  return line.length > MAX_REMARK_LENGTH
+    ? `${line.slice(0, MAX_REMARK_LENGTH - 1).replace(/[\ud800-\udbff]$/, '')}…`
+    : line;
 }

@@ -40,7 +40,7 @@ export async function runProbeProgram(
     capture,
   );
   const output = capture.result().text;
-  const fault = setpriv === undefined ? undefined : faultOfStart(end, output);
+  const fault = setpriv === undefined ? undefined : faultOfStart(program.file, end, output);
   return fault === undefined
     ? { end, output }
     : { end: { kind: 'not_started', message: `could not start ${program.file}: ${fault}` }, output: '' };
@@ -58,13 +58,13 @@ function deathSignalTool(): Promise<string | undefined> {
 }
 
 function tryDeathSignal(): Promise<string | undefined> {
-  const tool = findTool('setpriv', 'a probe');
-  if (tool.kind === 'fault') {
+  const [tool, trial] = [findTool('setpriv', 'a probe'), findTool('true', 'a probe')];
+  if (tool.kind === 'fault' || trial.kind === 'fault') {
     return Promise.resolve(undefined);
   }
   return new Promise((resolve) => {
-    const options = { env: { PATH: process.env['PATH'] }, timeout: TRIAL_LIMIT_MS };
-    execFile(tool.file, [...DEATH_SIGNAL, 'true'], options, (error) =>
+    const options = { cwd: '/', env: {}, timeout: TRIAL_LIMIT_MS };
+    execFile(tool.file, [...DEATH_SIGNAL, '--', trial.file], options, (error) =>
       resolve(error === null ? tool.file : undefined),
     );
   });
@@ -77,8 +77,11 @@ function wrapped(setpriv: string, { file, args }: Program): Program {
 /** The tool ends so where it cannot become the program, such as one whose interpreter is missing. */
 const TOOL_FAILED: ReadonlySet<number | undefined> = new Set([126, 127]);
 
-function faultOfStart(end: ProcessEnd, output: string): string | undefined {
-  return end.kind === 'ended' && TOOL_FAILED.has(end.exit.exitCode)
-    ? /^setpriv: .*: ([^:\n]+)\s*$/.exec(output)?.[1]
-    : undefined;
+/** By the path in the tool's message: the program of a probe may be such a tool itself, and fail in the same words. */
+function faultOfStart(file: string, end: ProcessEnd, output: string): string | undefined {
+  if (end.kind !== 'ended' || !TOOL_FAILED.has(end.exit.exitCode)) {
+    return undefined;
+  }
+  const [, told, fault] = /^setpriv: (.*): ([^:\n]+)\s*$/.exec(output) ?? [];
+  return told?.endsWith(` ${file}`) === true ? fault : undefined;
 }

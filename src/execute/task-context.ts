@@ -90,7 +90,7 @@ const MOST_VALUES = 1_000;
 /**
  * Values of statistics, by their names; without a date they are of now.
  *
- * @throws TypeError for what is no name; RangeError for a value that is not finite, a date that cannot be stored, and too
+ * @throws TypeError for what is no name, and for one that comes twice in its normal form; RangeError for a value that is not finite, a date that cannot be stored, and too
  * many values
  */
 export function checkedStats(
@@ -100,11 +100,16 @@ export function checkedStats(
   if (entries.length > MOST_VALUES) {
     throw new RangeError(`stats: expected at most ${MOST_VALUES} values together, got ${entries.length}`);
   }
+  const values = entries.map(([key, value]) => ({
+    key: checkedName('name of a statistic', key),
+    value: finiteIn(value),
+  }));
+  const twice = values.find(({ key }, index) => values.findIndex((other) => other.key === key) < index);
+  if (twice !== undefined) {
+    throw new TypeError(`stats: expected each name once, got ${JSON.stringify(twice.key)} twice`);
+  }
   return {
-    values: entries.map(([key, value]) => ({
-      key: checkedName('name of a statistic', key),
-      value: finiteIn(value),
-    })),
+    values,
     at: date === undefined ? undefined : instantIn(date),
   };
 }

@@ -85,7 +85,7 @@ export async function rest(
   const { resource } = decision;
   const taken = takenOffline(decision);
   const slots = taken.slots ?? (taken.attempt === undefined ? undefined : handledSlotOf(state));
-  const because = `${offlineText(resource)}; it rests until that is up`;
+  const because = `${offlineText(resource)}; it rests until that is known not to be down`;
   if (slots === undefined) {
     const failurePolicy = failurePolicyOf(task, timetable);
     const patch = goOffline(state, timetable, { slots, at: runner.clock(), failurePolicy });

@@ -156,8 +156,9 @@ async function rewriteOwn(
   if (!asking.isScheduled) {
     throw refusal(oneShot, 'it is that of the task that runs, whose slot no run by hand moves');
   }
-  const { module, options, scheduleKind, schedule, timezone } = oneShot.definition;
-  const row = definitionRow({ module, options, scheduleKind, schedule, timezone });
+  const { module, options, scheduleKind, schedule, timezone, runUser, memoryLimitBytes } = oneShot.definition;
+  const place = { runUser, memoryLimitBytes };
+  const row = definitionRow({ module, options, scheduleKind, schedule, timezone, ...place });
   const assignments = Object.keys(row).map((column) => `${column} = ?`);
   await run(`UPDATE periodic_task SET ${assignments.join(', ')} WHERE id = ?`, [
     ...Object.values(row),

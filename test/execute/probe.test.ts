@@ -281,3 +281,12 @@ test.each([0, -5, 301, 99_999_999])(
     });
   },
 );
+
+test('a command that fails as the tool before it would is judged by its own status', async () => {
+  standIn(
+    'as-other',
+    "echo 'setpriv: failed to execute /nowhere/check: No such file or directory' >&2; exit 127",
+  );
+  const target = { command: 'as-other', retcodes: { 127: 'warn' } };
+  expect(await probe('command', target)).toMatchObject({ state: 'warn' });
+});

@@ -51,6 +51,7 @@ test.each([
   ['of several lines', 'one\n  two', 'one two'],
   ['that is long', 'x'.repeat(2_000), `${'x'.repeat(999)}…`],
   ['with what not every engine stores', 'a\0b', 'a\uFFFDb'],
+  ['that is cut between the halves of a pair', `${'x'.repeat(998)}😀😀`, `${'x'.repeat(998)}…`],
 ])('a reason to stop %s is kept as one line', async (_, reason, kept) => {
   expect((await shipped(() => stop(reason))).outcome).toEqual({ kind: 'stopped', reason: kept });
 });

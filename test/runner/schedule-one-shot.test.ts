@@ -238,6 +238,17 @@ describe('it is refused, and nothing is written', () => {
     expect(refused).toEqual([expect.stringContaining('it has started already')]);
   });
 
+  test('with its own name for another module, which keeps no place that only the module before had', async () => {
+    const world = await worldWhere(once(schedule({ name: 'a', module: 'call', after: 0 })));
+    await world.tick('12:05');
+    world.script.call = async (_task, context) => {
+      world.sql.prepare("UPDATE periodic_task SET memory_limit_bytes = 268435456, run_user = 'me'").run();
+      await context.schedule({ name: 'a', module: 'succeed', options: {}, after: 0 });
+    };
+    await world.tick('12:06');
+    expect(rowOf(world, 'a')).toMatchObject({ module: 'succeed', memory_limit_bytes: null, run_user: null });
+  });
+
   test('with its own name, in a run by hand, which moves no slot', async () => {
     const world = await openVirtualWorld();
     const columns = { schedule_kind: 'at', schedule: '2026-03-10T12:30:00.000Z', remove_when_done: 1 };

@@ -136,7 +136,7 @@ function tookText({ durationMs }: Run): string {
 function whyText(run: Run, isRetried: boolean): string {
   const { reason, message, lateResult } = run;
   const warning = warningOf(run);
-  const next = nextAttemptText(reason, isRetried);
+  const next = run.status === 'skipped' ? undefined : nextAttemptText(reason, isRetried);
   return [
     warning === null ? (message ?? (next === undefined ? reason : null) ?? '') : `warning: ${warning}`,
     ...(run.status === 'running' && run.cancelRequested !== null ? ['asked to end'] : []),

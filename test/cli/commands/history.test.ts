@@ -152,8 +152,10 @@ describe('history', () => {
     ['retry', 'failed', 'exited with status 3; another attempt follows'],
     ['superseded', 'failed', 'exited with status 3; its next attempt was superseded by a newer slot'],
     ['dropped', 'failed', 'exited with status 3; its next attempt was dropped'],
+    ['offline', 'failed', 'exited with status 3; its next attempt was left out, since the task was offline'],
+    ['offline', 'skipped', 'exited with status 3'],
   ])(
-    'tells of a failed run with the reason %s what became of its next attempt',
+    'tells of a run with the reason %s that %s what became of its next attempt',
     async (reason, status, why) => {
       const world = await openTasks();
       const slot = '2026-11-21T00:50:00.000Z';
