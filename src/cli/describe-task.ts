@@ -2,7 +2,7 @@ import { formatByteSize } from '../config/byte-size.ts';
 import { formatDuration } from '../core/durations.ts';
 import { type Instant, MINUTE_MS } from '../core/instants.ts';
 import { WARNING } from '../core/outcome.ts';
-import { declaringFile, isGone } from '../core/owners.ts';
+import { declaringFile, isGone, neverDeclared } from '../core/owners.ts';
 import { isReboot } from '../core/schedule/cron-fields.ts';
 import { COUNT_LIMIT } from '../core/schedule/next-slot.ts';
 import { windowNever } from '../core/schedule/window.ts';
@@ -101,7 +101,7 @@ function whyNothingComes(view: TaskView, now: Instant): string {
       return 'the schedule is manual ("periodic-cron run_manually" runs it)';
     case 'every':
       return task.schedule.trim().startsWith('-')
-        ? 'a negative period is never'
+        ? `a negative period is never${neverDeclared(task)}`
         : 'the next slot counts from the end of the run that is alive';
     case 'cron':
       return isReboot(task.schedule)

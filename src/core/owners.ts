@@ -15,6 +15,13 @@ export function declaringFile({ fields: { owner } }: TaskRecord): string {
   return isOfFile(owner) ? owner.slice(OWNED_BY_FILE.length) : String(owner);
 }
 
+/** Why a negative period is one, where code says so and the row alone does not tell how; empty for other tasks. */
+export function neverDeclared({ owner }: Pick<Task, 'owner'>): string {
+  return isOfFile(owner)
+    ? ` (${owner.slice(OWNED_BY_FILE.length)} declares it with enabled: false or a negative spacing)`
+    : '';
+}
+
 /** The owner of a one-shot that a run of the task has scheduled. */
 export function ownerOfOneShot({ name }: Pick<Task, 'name'>): string {
   return `task:${name}`;

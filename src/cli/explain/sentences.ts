@@ -1,5 +1,6 @@
 import { formatDuration } from '../../core/durations.ts';
 import { faultText } from '../../core/errors.ts';
+import { neverDeclared } from '../../core/owners.ts';
 import { isReboot } from '../../core/schedule/cron-fields.ts';
 import { windowNever } from '../../core/schedule/window.ts';
 import { newState } from '../../core/state.ts';
@@ -177,7 +178,7 @@ function noSlotSentence(facts: StateFacts): string {
     return `The schedule counts ticks, and its tick had not come yet${because(countingChange)}.`;
   }
   return task?.scheduleKind === 'every' && task.schedule.trim().startsWith('-')
-    ? 'The schedule is a negative period, which is never.'
+    ? `The schedule is a negative period, which is never${neverDeclared(task)}.`
     : `No slot had come yet: the slots count from ${instantText(countedFrom)} on${because(countingChange)}.`;
 }
 

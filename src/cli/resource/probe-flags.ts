@@ -1,5 +1,6 @@
 import { UsageError } from '../../core/errors.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../core/json.ts';
+import { normalizeName } from '../../core/names.ts';
 import { faultOfResourceName } from '../../core/requires.ts';
 import { readTarget } from '../../execute/probe-target.ts';
 import { MOST_TIMEOUT_S, PROBES, type Probe, type Resource } from '../../store/resources.ts';
@@ -40,7 +41,7 @@ export function isPolicyWord(name: string): boolean {
  * @throws UsageError
  */
 export function resourceName(where: string, text: string): string {
-  const name = text.trim().normalize('NFC');
+  const name = normalizeName(text);
   const fault = faultOfResourceName(name);
   if (fault !== undefined) {
     throw new UsageError(`${where}: ${fault}`);

@@ -100,6 +100,9 @@ describe('modules sync', () => {
       { name: 'negative', active: 1, schedule: '-1m', now: 0 },
       { name: 'off', active: 1, schedule: '-1m', now: 0 },
     ]);
+    expect((await world.call('explain', 'off')).out).toMatch(
+      /a negative period, which is never \(\S+tasks\.mjs declares it with enabled: false or a negative spacing\)\./,
+    );
     const { notScheduled, changes, applied } = JSON.parse(
       (await world.call('modules', 'sync', '--json')).out,
     );
