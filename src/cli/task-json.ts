@@ -20,7 +20,8 @@ export function taskJson(view: TaskView) {
   };
 }
 
-function stateJson({ state, liveRuns, marks, nextAt, isDue, tickWait, backedOff }: StateView) {
+function stateJson(view: StateView) {
+  const { state, liveRuns, marks, nextAt, isDue, tickWait, backedOff } = view;
   return {
     scopeKey: state.scopeKey,
     countedFrom: toShortText(state.countedFrom),
@@ -40,6 +41,9 @@ function stateJson({ state, liveRuns, marks, nextAt, isDue, tickWait, backedOff 
     firstFailureAt: instantJson(state.firstFailureAt),
     fault: state.fault,
     blockedReason: state.blockedReason,
+    blockage: view.blockage,
+    resting: view.resting,
+    skipReason: view.skipReason,
     offlineDisabledAt: instantJson(state.offlineDisabledAt),
     lastStatus: state.lastStatus,
     lastStartedAt: instantJson(state.lastStartedAt),

@@ -21,10 +21,11 @@ import { type BackedOff, backedOff } from './backed-off.ts';
 import type { Context } from './context.ts';
 import {
   blockageNow,
+  heldSince,
   loadRecordedWorld,
   type RecordedWorld,
-  restText,
   wakeConditions,
+  whyRests,
 } from './recorded-world.ts';
 import { rhythmOf } from './rhythm.ts';
 import type { Session } from './session.ts';
@@ -218,7 +219,7 @@ function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint)
   const rhythmMs = view.rhythmMs(idle.state.scopeKey);
   const { decision, state } = decided({ task, timetable }, idle, { view, rhythmMs });
   if (decision.kind === 'offline-disabled') {
-    return { ...idle, resting: restText(task, state, view.world) };
+    return { ...idle, resting: whyRests(task, state, view.world) };
   }
   if (IDLE.has(decision.kind)) {
     return idle;
@@ -241,7 +242,7 @@ function viewValid({ task, timetable }: Valid, idle: StateView, view: Viewpoint)
     marks: [
       ...runningMark(liveRuns),
       ...(blockage === null ? [] : ['blocked' as const]),
-      ...(due ? overdueMark({ state, liveRuns, nextAt }, view.now, rhythmMs) : []),
+      ...(due && blockage === null ? overdueMark({ task, idle, nextAt }, view, rhythmMs) : []),
       ...(backed === null ? [] : ['backed off' as const]),
       ...futureMark(decision, state, view.now),
     ],
@@ -276,14 +277,17 @@ function skipReasonOf(decision: Decision, state: TaskState): string | null {
     : null;
 }
 
-/** What a tick has found blocked is late for that reason, even if it is blocked no more. */
+/** What had to wait for a resource is late only from when that was there. */
 function overdueMark(
-  { state, liveRuns, nextAt }: Pick<StateView, 'state' | 'liveRuns' | 'nextAt'>,
-  now: Instant,
+  { task, idle, nextAt }: { readonly task: Task; readonly idle: StateView; readonly nextAt: Instant | null },
+  { now, world }: Viewpoint,
   rhythmMs: number | undefined,
 ): readonly Mark[] {
-  const isForgotten = state.blockedReason === null && liveRuns === 0 && nextAt !== null;
-  return isForgotten && isLate(now - nextAt, rhythmMs) ? ['overdue'] : [];
+  if (idle.liveRuns > 0 || nextAt === null) {
+    return [];
+  }
+  const dueFrom = Math.max(nextAt, heldSince(task, idle.state, world) ?? nextAt);
+  return isLate(now - dueFrom, rhythmMs) ? ['overdue'] : [];
 }
 
 /** Decisions after which nothing is waited for. */

@@ -14,6 +14,7 @@ import {
   type Taking,
   terminated,
   waitingFor,
+  waitingOrOver,
   whyGivenUpWith,
 } from './transitions.ts';
 
@@ -112,7 +113,7 @@ export function comeOnline(
     return { ...RESTING, offlineDisabledAt: null };
   }
   if (timetable.once) {
-    return { ...waitingFor(timetable, state), offlineDisabledAt: null };
+    return { ...waitingOrOver(task, timetable, state), offlineDisabledAt: null };
   }
   const minute = floorToMinute(tick.tickAt);
   const firstSlot = task.enabledDelaySeconds === null ? null : minute + task.enabledDelaySeconds * SECOND_MS;

@@ -109,6 +109,20 @@ export function waitingFor(timetable: Timetable, state: TaskState): StatePatch {
 }
 
 /**
+ * The same for a task as it stands. One that is to go when it is done, and has nothing to come any more, is kept for a tick
+ * that may end it.
+ */
+export function waitingOrOver(
+  { removeWhenDone }: Pick<Task, 'removeWhenDone'>,
+  timetable: Timetable,
+  state: TaskState,
+): StatePatch {
+  const patch = waitingFor(timetable, state);
+  const isOver = removeWhenDone && timetable.once && patch.earliestStart === null && patch.dueTick === null;
+  return isOver ? { ...patch, earliestStart: 'decide-anew' } : patch;
+}
+
+/**
  * The state after it was postponed: it counts from the minute of `now`, and waits a whole period. As with SSSD, back-off
  * begins anew, and with `every_run` this is a scheduling like any other, so that the period doubles.
  */

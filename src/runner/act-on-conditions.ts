@@ -85,21 +85,22 @@ export async function rest(
   const { resource } = decision;
   const taken = takenOffline(decision);
   const slots = taken.slots ?? (taken.attempt === undefined ? undefined : handledSlotOf(state));
-  const because = `${offlineText(resource)}; it rests until that is known not to be down`;
+  const because = offlineText(resource);
+  const rests = `${because}; it rests until that is known not to be down`;
   if (slots === undefined) {
     const failurePolicy = failurePolicyOf(task, timetable);
     const patch = goOffline(state, timetable, { slots, at: runner.clock(), failurePolicy });
     if (!(await settleState(runner.driver, state, { ...patch, fault: null }))) {
       return 'lost';
     }
-    tellOf(runner, valid, { event: 'offline', reason: because, nextSlotAt: null });
-    return notRun(valid, because, null);
+    tellOf(runner, valid, { event: 'offline', reason: rests, nextSlotAt: null });
+    return notRun(valid, rests, null);
   }
   const isLeftOut = decision.attempt !== undefined;
   const subject = { record: { id: task.id, fields: task }, task, timetable, state };
   const patch = await skip(runner, subject, {
     ...{ slots, attempt: taken.attempt, reason: 'offline' },
-    message: joinMessages(because, pendingText(valid, decision), blockageText(state)) ?? because,
+    message: joinMessages(rests, pendingText(valid, decision), blockageText(state)) ?? rests,
     mended: true,
     dropped: isLeftOut ? 'offline' : undefined,
     patchOf: (taking) => goOffline(state, timetable, { ...taking, slots: taken.slots }),
@@ -110,7 +111,7 @@ export async function rest(
   }
   const end = leftOut(resource, patch);
   return {
-    ...notRun(valid, `${skippedText(slots)}, ${because}`, null),
+    ...notRun(valid, `${skippedText(slots)}, ${patch.terminatedReason ?? rests}`, null),
     superseded: await failedWithPending(runner, state, isLeftOut ? end : { ...end, because: SUPERSEDED }),
   };
 }
@@ -150,7 +151,7 @@ export async function wakeUp(runner: Runner, valid: Valid): Promise<NotRunHandle
     nextSlotAt,
   });
   return {
-    ...notRun(valid, 'online again: it counts from now', nextSlotAt),
+    ...notRun(valid, patch.terminatedReason ?? 'online again: it counts from now', nextSlotAt),
     superseded: isDropped ? await failedWithPending(runner, state, leftOut(resource, patch)) : undefined,
     again: true,
   };

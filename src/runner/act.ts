@@ -12,9 +12,9 @@ import {
   failurePolicyOf,
   giveUp,
   RESTING,
-  settle,
   takeRetry,
   terminated,
+  waitingOrOver,
 } from '../core/transitions.ts';
 import { endState, type Move, settleState } from '../store/move-state.ts';
 import type { Run } from '../store/run-row.ts';
@@ -106,9 +106,13 @@ async function wait(
 }
 
 /** A marked row leaves the due list, and waits for its next slot; any other waits already. */
-function settleIfMarked(runner: Runner, { state, timetable }: Valid, unblocks: boolean): Promise<boolean> {
+function settleIfMarked(
+  runner: Runner,
+  { task, state, timetable }: Valid,
+  unblocks: boolean,
+): Promise<boolean> {
   const patch = {
-    ...settle(state, timetable),
+    ...waitingOrOver(task, timetable, state),
     fault: null,
     ...(unblocks ? { blockedReason: null } : {}),
   };

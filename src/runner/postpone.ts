@@ -116,10 +116,11 @@ async function skipDue(
   const reason = 'postponed' as const;
   const message = skipText({ kind: 'skip', reason, slots, again: false });
   const subject = { record: { id: task.id, fields: task }, task, timetable, state };
-  return (
-    (await skip(postponer, subject, { slots, reason, message, mended: true, asking: postponer.asking })) !==
-    undefined
-  );
+  const { asking } = postponer;
+  // A newer slot takes a pending attempt away by itself, unless that goes past it.
+  const dropped = task.retryPastNext ? 'postponed' : undefined;
+  const skipped = await skip(postponer, subject, { slots, reason, message, mended: true, asking, dropped });
+  return skipped !== undefined;
 }
 
 type Found = { readonly task: Task; readonly timetable: Timetable; readonly state: TaskState };

@@ -1,7 +1,7 @@
-import { isBack, knownText, type ResourceLookup } from '../core/conditions.ts';
+import { isBack, type KnownResource, knownText, type ResourceLookup } from '../core/conditions.ts';
 import type { Decision } from '../core/due.ts';
 import { restsOffline } from '../core/gate.ts';
-import { SECOND_MS, toShortText } from '../core/instants.ts';
+import { type Instant, SECOND_MS, toShortText } from '../core/instants.ts';
 import { joinMessages } from '../core/outcome.ts';
 import type { TaskState } from '../core/state.ts';
 import type { Task } from '../core/task.ts';
@@ -27,7 +27,7 @@ export function whyNotRun(decision: Decision, { task, state, known }: Looked): s
       );
     }
     case 'offline-disabled':
-      return restText(decision, task, known);
+      return `rests since ${secondText(decision.since)}: ${restText(task, { known: known?.(task.offlineResource ?? '') })}`;
     case 'waiting':
     case 'excluded':
     case 'still-running':
@@ -49,15 +49,24 @@ export function whyNotRun(decision: Decision, { task, state, known }: Looked): s
   }
 }
 
-function restText(
-  { since }: Extract<Decision, { kind: 'offline-disabled' }>,
-  { offlineResource }: Task,
-  lookup: ResourceLookup | undefined,
+function secondText(instant: Instant): string {
+  return toShortText(instant - (instant % SECOND_MS));
+}
+
+/** How a resource was found, and where, if that is to be told. */
+export type FoundResource = { readonly known: KnownResource | undefined; readonly node?: string | undefined };
+
+/**
+ * Why a task rests, and until when: `its resource db is down since 2026-11-21T00:55:10Z (new disks); it wakes when that
+ * is known not to be down`.
+ */
+export function restText(
+  { offlineResource }: Pick<Task, 'offlineResource'>,
+  { known, node }: FoundResource,
 ): string {
-  const name = offlineResource ?? '';
-  const known = lookup?.(name);
-  const how = known === undefined ? 'not looked at' : knownText(known);
-  return `rests since ${toShortText(since - (since % SECOND_MS))}, until its resource ${name} is known not to be down: it is ${how}`;
+  const where = node === undefined ? '' : ` on node ${JSON.stringify(node)}`;
+  const how = known === undefined ? 'not defined' : knownText(known);
+  return `its resource ${offlineResource ?? ''}${where} is ${how}; it wakes when that is known not to be down`;
 }
 
 /** Why a task that rests would rest no more. */

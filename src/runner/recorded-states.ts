@@ -52,6 +52,21 @@ export type Blockage = {
 };
 
 /**
+ * The nodes that may take the slots of a state: of one that nodes share, those that the task names, which for `*` are
+ * all that are known.
+ */
+export function takersOf(
+  { nodes }: Pick<Task, 'nodes'>,
+  { scopeKey }: Pick<TaskState, 'scopeKey'>,
+  known: readonly string[],
+): readonly string[] {
+  if (scopeKey !== ALL_NODES) {
+    return [scopeKey];
+  }
+  return nodes.includes(ALL_NODES) ? known : nodes;
+}
+
+/**
  * What there is to say of the blockage of a state; undefined for one without. Of the nodes that may take its slots it is
  * blocked on all, or it is not.
  */
@@ -64,8 +79,7 @@ export function blockageOf(
     return undefined;
   }
   const requirements = parseRequires(requires);
-  const takers = scopeKey === ALL_NODES ? nodes : [scopeKey];
-  const places = takers.map((node) => ({
+  const places = nodes.map((node) => ({
     place: scopeKey === ALL_NODES ? `on node ${JSON.stringify(node)}: ` : '',
     unmet: unmetText(requirements, on(node)),
     since: unmetSince(requirements, on(node)) ?? null,

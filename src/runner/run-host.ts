@@ -7,6 +7,7 @@ import { holdsRun } from '../store/lease.ts';
 import { noteProgress } from '../store/live-runs.ts';
 import { recordStats } from '../store/stats.ts';
 import { isTaskRunning } from '../store/task-lookup.ts';
+import { takeTurns } from '../store/turns.ts';
 import type { Runner } from './runner.ts';
 
 /** What others see of a run's progress may be this old: each look of theirs reads what was written last. */
@@ -36,6 +37,7 @@ export function openRunHost(
   const { driver, node, clock } = runner;
   let scheduled = 0;
   const names = new Set<string>();
+  const inTurn = takeTurns();
   const written = writeSparsely((progress) => noteProgress(driver, token, progress));
   return {
     // Nobody else takes the place of a run without a lease, however long the database is away.
@@ -52,14 +54,16 @@ export function openRunHost(
         values.map((one) => ({ ...one, at })),
       );
     },
-    schedule: async (wish) => {
+    schedule: (wish) => {
       scheduled += 1;
-      if (scheduled > MOST_SCHEDULED) {
-        throw new Error(`schedule: expected at most ${MOST_SCHEDULED} in one run, got more`);
-      }
-      const { scheduleOneShot } = await import('./schedule-one-shot.ts');
-      await scheduleOneShot(runner, asking, { ...wish, isRepeated: names.has(wish.name) });
-      names.add(wish.name);
+      return scheduled > MOST_SCHEDULED
+        ? Promise.reject(new Error(`schedule: expected at most ${MOST_SCHEDULED} in one run, got more`))
+        : // One after the other, so that each knows what this run has scheduled before.
+          inTurn(async () => {
+            const { scheduleOneShot } = await import('./schedule-one-shot.ts');
+            await scheduleOneShot(runner, asking, { ...wish, isRepeated: names.has(wish.name) });
+            names.add(wish.name);
+          });
     },
     postpone: async (name) => {
       const { postponeFromRun } = await import('./postpone-from-run.ts');

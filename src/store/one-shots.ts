@@ -115,6 +115,7 @@ async function writeTask(
 type Named = {
   readonly id: number;
   readonly owner: string | null;
+  readonly isActive: boolean;
   readonly removeWhenDone: boolean;
   readonly scheduledBy: number | null;
   readonly scheduledSlot: string | null;
@@ -124,7 +125,8 @@ type Named = {
 
 async function findNamed({ all }: Statements, name: string, scopeKey: string): Promise<Named | undefined> {
   const [row] = await all(
-    `SELECT id, owner, remove_when_done, scheduled_by, scheduled_slot,
+    `SELECT id, owner, active, remove_when_done, scheduled_slot,
+       (SELECT p.id FROM periodic_task p WHERE p.id = t.scheduled_by) AS scheduled_by,
        CASE WHEN EXISTS (SELECT 1 FROM periodic_task_state s WHERE s.task_id = t.id AND s.scope_key = ?)
          THEN 1 ELSE 0 END AS is_of_scope
      FROM periodic_task t WHERE name = ?`,
@@ -135,6 +137,7 @@ async function findNamed({ all }: Statements, name: string, scopeKey: string): P
     : {
         id: numberOf(row['id']),
         owner: textOf(row['owner']),
+        isActive: Boolean(row['active']),
         removeWhenDone: Boolean(row['remove_when_done']),
         scheduledBy: numberOrNull(row['scheduled_by']),
         scheduledSlot: textOf(row['scheduled_slot']),
@@ -181,6 +184,10 @@ async function removeOlder(
   if (!oneShot.replace && !isSameWish) {
     throw refusal(oneShot, 'this task has scheduled it before (replace: true takes its place)');
   }
+  if (!oneShot.replace && !known.isActive) {
+    // Somebody has switched it off since the earlier attempt, and another one does not take that back.
+    return false;
+  }
   // The task before its states, as everybody locks them. A claim moves the state first: whoever comes second waits for
   // the other, and then finds it started or gone.
   await lockIfToGo(statements, known.id);
@@ -194,11 +201,18 @@ async function removeOlder(
   }
   if (started.length === 0) {
     await statements.run('DELETE FROM periodic_task WHERE id = ?', [known.id]);
+    await statements.run(
+      "UPDATE periodic_audit SET actor = ? WHERE task_id = ? AND action = 'removed' AND actor = 'outside'",
+      [oneShot.actor, known.id],
+    );
   }
   return started.length === 0;
 }
 
-/** By the id of the task, which a new name does not change; rows of older programs name their owner alone. */
+/**
+ * By the id of the task, which a new name does not change. Where no such task is there any more, a one-shot of before, or
+ * none is known, by the name of the owner.
+ */
 function isOwn({ taskId, definition }: NewOneShot, known: Named): boolean {
   const { removeWhenDone, scheduledBy, owner } = known;
   return removeWhenDone && (scheduledBy === null ? owner === definition.owner : scheduledBy === taskId);

@@ -272,7 +272,8 @@ describe('disable', () => {
     const report = await world.tick('12:06');
     expect(world.ledger()).toEqual(['sync 12:05 failed (offline)', 'sync 12:05 #2 skipped (offline)']);
     expect(world.runRows()[1]).toMatchObject({
-      message: 'offline: its resource db is down; it rests until that is known not to be down; attempt 2 is left out',
+      message:
+        'offline: its resource db is down; it rests until that is known not to be down; attempt 2 is left out',
     });
     expect(world.stateRow('sync')).toMatchObject({ retry_at: null, failures: 1, earliest_start: null });
     expectFailed(world, report, 'boom; its next attempt is left out, offline: its resource db is down');

@@ -206,6 +206,13 @@ describe('a pending attempt of a task that is postponed', () => {
     expect(world.stateRow('backup')).toMatchObject({ retry_at: null, failures: 1 });
   });
 
+  test('that goes past newer slots is left out by that itself', async () => {
+    const world = await worldWith({ ...RETRYING, retry_past_next: 1, retry_delay_s: 3_600 }, ['12:00']);
+    await postpone(world, '13:00:30');
+    expect(world.ledger()).toEqual(['backup 12:00 failed (postponed)', 'backup 13:00 skipped (postponed)']);
+    expect(world.stateRow('backup')).toMatchObject({ retry_at: null, failures: 1 });
+  });
+
   test('that would have been the last failure allowed terminates the task, which then waits for nothing', async () => {
     const columns = { ...RETRYING, retry_delay_s: 3_600, deactivate_after: '1 failures' };
     const world = await worldWith(columns, ['12:00']);

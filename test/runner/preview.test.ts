@@ -178,9 +178,9 @@ test('a preview names what rests, and wakes what the tick would wake, by what is
   const backEnd = addSwitch(world, 'db', { ttlSeconds: 60 });
   world.addTask({ name: 'sync', columns: { offline: 'disable', offline_resource: 'db' } });
   await world.tick('12:05');
-  const isDown = `it is down since 2026-03-10T12:05:00Z (${join(world.folder, 'db.up')} does not exist; last look 2026-03-10T12:05:00Z)`;
+  const found = `${join(world.folder, 'db.up')} does not exist; last look 2026-03-10T12:05:00Z`;
   expect(await previewed(world, '12:06')).toEqual([
-    `sync: rests since 2026-03-10T12:05:00Z, until its resource db is known not to be down: ${isDown}`,
+    `sync: rests since 2026-03-10T12:05:00Z: its resource db is down since 2026-03-10T12:05:00Z (${found}); it wakes when that is known not to be down`,
   ]);
   world.sql.exec("UPDATE periodic_resource_state SET state = 'undef'");
   expect(await previewed(world, '12:06')).toEqual([expect.stringMatching(/^sync: rests since/)]);

@@ -238,6 +238,19 @@ describe('it is refused, and nothing is written', () => {
     expect(refused).toEqual([expect.stringContaining('it has started already')]);
   });
 
+  test('of two at the same time the second is refused', async () => {
+    const results: string[] = [];
+    const world = await worldWhere(async (context) => {
+      const wishes = [3, 9].map((after) => context.schedule({ name: 'later', module: 'succeed', after }));
+      for (const { status } of await Promise.allSettled(wishes)) {
+        results.push(status);
+      }
+    });
+    await world.tick('12:05');
+    expect(results).toEqual(['fulfilled', 'rejected']);
+    expect(rowOf(world, 'later')).toMatchObject({ schedule: '3' });
+  });
+
   test('with its own name for another module, which keeps no place that only the module before had', async () => {
     const world = await worldWhere(once(schedule({ name: 'a', module: 'call', after: 0 })));
     await world.tick('12:05');

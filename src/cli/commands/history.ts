@@ -156,6 +156,8 @@ function nextAttemptText(reason: string | null, isRetried: boolean): string | un
       return 'its next attempt was superseded by a newer slot';
     case 'offline':
       return 'its next attempt was left out, since the task was offline';
+    case 'postponed':
+      return 'its next attempt was left out, since the task was postponed';
     case 'rerun':
       return 'its next attempt gave way to a rerun';
     case 'dropped':

@@ -41,8 +41,9 @@ export function define(command: Command, actionOf: ActionOf): void {
       'after',
       `
 Marks before the next run: invalid (the reason stands below), overdue (due for more than two ticks), running,
-blocked (what it requires does not hold here), offline (it rests until its resource is up), backed off (its period is longer for now), done (its only slot has run, however that ended), terminated (it never runs
-again by itself for any other reason), handled in the future (a wrong clock did that; "periodic-cron reset" repairs it).
+blocked (what it requires does not hold here), offline (it rests until its resource is known not to be down), backed
+off (its period is longer for now), done (its only slot has run, however that ended), terminated (it never runs again
+by itself for any other reason), handled in the future (a wrong clock did that; "periodic-cron reset" repairs it).
 "in 3 ticks" is a task that counts ticks of its node, "by hand" one that only run_manually runs, "by hand, confirmed"
 one for which run_manually asks for a confirmation.`,
     )

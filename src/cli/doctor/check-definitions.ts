@@ -45,7 +45,7 @@ function checkDefinition({ record, task, faults }: TaskView, nodes: ReadonlySet<
       (isActive ? fail : warn)(
         'definitions',
         message,
-        `mend it with "periodic-cron set ${name}", or remove it`,
+        `mend it with periodic-cron set ${name}, or remove it`,
       ),
     ];
   }

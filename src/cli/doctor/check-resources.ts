@@ -38,14 +38,14 @@ function checkAsked({ record, task }: TaskView, known: ReadonlySet<string>): rea
       level(
         'resources',
         `task ${name} requires the resource ${JSON.stringify(resource)}, which is not defined: it is blocked until there is one`,
-        `periodic-cron resource add ${resource}, or periodic-cron set ${name} --requires ${rest}`,
+        `periodic-cron resource add ${resource} --probe …, or periodic-cron set ${name} --requires ${rest}`,
       ),
     ),
     ...checkBackEnd(task, known).map((resource) =>
       level(
         'resources',
         `task ${name} is to be offline without the resource ${JSON.stringify(resource)}, which is not defined: it is never offline`,
-        `periodic-cron resource add ${resource}, or periodic-cron set ${name} --offline-resource none`,
+        `periodic-cron resource add ${resource} --probe …, or periodic-cron set ${name} --offline-resource none`,
       ),
     ),
   ];
@@ -75,7 +75,7 @@ function checkName({ name }: Resource): readonly Finding[] {
         warn(
           'resources',
           `resource ${JSON.stringify(name)}: expected another name, since --requires and --offline-resource take that word as no resource`,
-          `periodic-cron resource add NAME, then periodic-cron resource remove ${name}`,
+          `periodic-cron resource add NAME --probe …, then periodic-cron resource remove ${name}`,
         ),
       ]
     : [];

@@ -1,11 +1,13 @@
-import { isBack, type KnownResource } from '../../core/conditions.ts';
+import { isBack, isOffline, type KnownResource } from '../../core/conditions.ts';
 import { restsOffline } from '../../core/gate.ts';
 import { floorToMinute } from '../../core/instants.ts';
 import type { TaskState } from '../../core/state.ts';
 import { ALL_NODES } from '../../core/task.ts';
 import type { Definition } from '../../runner/definition.ts';
-import { type Blockage, blockageOf } from '../../runner/recorded-states.ts';
+import { type Blockage, blockageOf, takersOf } from '../../runner/recorded-states.ts';
 import type { TickRow } from '../../store/health.ts';
+import type { Hold } from '../../store/hold.ts';
+import { holdsAt } from '../../store/past-holds.ts';
 import type { Subject } from './subject.ts';
 
 /** For what a state rests that is offline. */
@@ -13,10 +15,16 @@ export type RestFacts = {
   readonly resource: string;
   /** How that is by what is recorded; undefined where there is no such resource. */
   readonly known: KnownResource | undefined;
+  /** On which node, for a state that nodes share. */
+  readonly node: string | undefined;
   /** False where the policy of the task lets it rest no more. */
   readonly isAsked: boolean;
   /** The next tick wakes it. */
   readonly wakes: boolean;
+  /** What keeps the node from waking it that else would, and which node that is. */
+  readonly kept: { readonly node: string; readonly hold: Hold } | undefined;
+  /** False for an instant in the past, of which nobody knows what the next tick did. */
+  readonly isNow: boolean;
 };
 
 type Standing = {
@@ -38,7 +46,8 @@ export async function blockageFacts(
   }
   const { isNow, at } = subject;
   const { on } = await subject.resources();
-  const blockage = blockageOf(definition.task, state, { nodes: takersOf(subject), on });
+  const nodes = takersOf(subject, state, subject.knownNodes);
+  const blockage = blockageOf(definition.task, state, { nodes, on });
   if (isNow || blockage === undefined) {
     return blockage;
   }
@@ -59,19 +68,24 @@ export async function restFacts(
   const { task } = definition;
   const resource = task.offlineResource ?? '';
   const { on } = await subject.resources();
-  const nodes = state.scopeKey === ALL_NODES ? takersOf(subject) : [state.scopeKey];
-  const found = nodes.map((node) => on(node)(resource));
+  const { ofNode } = await holdsAt(subject.database, subject.at);
+  const found = takersOf(subject, state, subject.knownNodes).map((node) => ({
+    node,
+    known: on(node)(resource),
+    hold: ofNode(node),
+  }));
   const isAsked = restsOffline(task);
-  const back = found.find((known) => isBack(known));
+  const wakers = found.filter(({ known }) => !isAsked || isBack(known));
+  const free = wakers.find(({ hold }) => hold === undefined);
+  const [held] = free === undefined ? wakers : [];
+  const told = free ?? held ?? found.find(({ known }) => isOffline(known)) ?? found[0];
   return {
     resource,
-    known: back ?? found[0],
+    known: told?.known,
+    node: state.scopeKey === ALL_NODES ? told?.node : undefined,
     isAsked,
-    wakes: !isAsked || found.some((known) => isBack(known)),
+    wakes: free !== undefined,
+    kept: held?.hold === undefined ? undefined : { node: held.node, hold: held.hold },
+    isNow: subject.isNow,
   };
-}
-
-/** The nodes that may take the slots of a state that they share. */
-function takersOf({ nodes, knownNodes }: Subject): readonly string[] {
-  return nodes.includes(ALL_NODES) ? knownNodes : nodes;
 }

@@ -1,5 +1,6 @@
 import { knownText } from '../../core/conditions.ts';
 import type { Instant } from '../../core/instants.ts';
+import { holdText } from '../../runner/reasons.ts';
 import { instantText } from '../times.ts';
 import type { RestFacts } from './condition-facts.ts';
 import type { StateFacts } from './facts.ts';
@@ -34,7 +35,7 @@ function blockedText({ blockage }: StateFacts): string {
     : `it is blocked, ${now}`;
 }
 
-/** Since when a state rests, for what, and whether the next tick wakes it. */
+/** Since when a state rests, for what, and whether the next tick wakes it, or what keeps it from that. */
 export function restingSentences({
   since,
   rest,
@@ -44,18 +45,33 @@ export function restingSentences({
 }): readonly string[] {
   const from = `It rests since ${instantText(since)}`;
   if (!rest.isAsked) {
-    return [`${from}: it was offline then. Its policy does not let it rest any more.`, WAKES];
+    return [
+      `${from}: it was offline then. Its policy does not let it rest any more.`,
+      ...wakeSentences(rest),
+    ];
   }
   const name = JSON.stringify(rest.resource);
   const why = `${from}: its resource ${name} was down then, and its policy offline is "disable".`;
-  return [why, howNow(rest), ...(rest.wakes ? [WAKES] : [])];
+  return [why, howNow(rest), ...wakeSentences(rest)];
 }
 
-const WAKES = 'The next tick wakes it, and it counts from then.';
+/** What the next tick does about it; of an instant in the past that is no answer. */
+function wakeSentences({ wakes, kept, isNow }: RestFacts): readonly string[] {
+  if (!isNow) {
+    return [];
+  }
+  if (kept !== undefined) {
+    const node = JSON.stringify(kept.node);
+    return [`No tick wakes it yet, since nothing new starts on node ${node}: ${holdText(kept.hold)}.`];
+  }
+  return wakes ? ['The next tick wakes it, and it counts from then.'] : [];
+}
 
-function howNow({ known, wakes }: RestFacts): string {
+function howNow({ known, node, wakes, kept }: RestFacts): string {
   if (known === undefined) {
     return 'There is no such resource any more, so it is not known to be down.';
   }
-  return `It is ${knownText(known)}${wakes ? '' : '; the task wakes when that is known not to be down'}.`;
+  const isBack = wakes || kept !== undefined;
+  const it = node === undefined ? 'It' : `On node ${JSON.stringify(node)} it`;
+  return `${it} is ${knownText(known)}${isBack ? '' : '; the task wakes when that is known not to be down'}.`;
 }

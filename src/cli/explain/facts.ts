@@ -128,12 +128,13 @@ function stateOfKey({ stored }: Subject, scopeKey: string): TaskState | undefine
 }
 
 function countingOf(
-  { known, at }: Subject,
+  { known, at, isNow }: Subject,
   state: TaskState | undefined,
   scopeKey: string,
 ): Pick<StateFacts, 'countedFrom' | 'countingChange'> {
   const recorded = countingStart(known.audit, scopeKey, at);
-  const kept = state !== undefined && state.countedFrom <= at ? state.countedFrom : undefined;
+  // A state that waits out a delay counts from an instant to come.
+  const kept = state !== undefined && (isNow || state.countedFrom <= at) ? state.countedFrom : undefined;
   const countedFrom = kept ?? recorded?.countedFrom ?? floorToMinute(known.current?.createdAt ?? at);
   return {
     countedFrom,

@@ -1,5 +1,6 @@
 import type { Instant } from '../../core/instants.ts';
-import { listResourceStates, type ResourceOnNode } from '../../store/resources.ts';
+import type { JsonValue } from '../../core/json.ts';
+import { listResourceStates, type Resource, type ResourceOnNode } from '../../store/resources.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { withSession } from '../session.ts';
@@ -23,6 +24,7 @@ export function showByHand(context: Context, given: string): Promise<number> {
     output.fields([
       ['name', resource.name],
       ['probe', targetText(resource)],
+      ...expectedFields(resource),
       ['limits', limitsText(resource)],
       ['asked for by', tasks.join(', ') || 'no task'],
     ]);
@@ -34,6 +36,19 @@ export function showByHand(context: Context, given: string): Promise<number> {
     }
     return EXIT.ok;
   });
+}
+
+/** What makes a look find it up, where that is said. */
+function expectedFields({ target }: Resource): readonly (readonly [string, string])[] {
+  const { expect, retcodes } = target;
+  return [
+    ...(expect === undefined ? [] : [['expects', wordsOf(expect)] as const]),
+    ...(retcodes === undefined ? [] : [['retcodes', wordsOf(retcodes)] as const]),
+  ];
+}
+
+function wordsOf(value: JsonValue): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function columnsAt(now: Instant): readonly Column<ResourceOnNode>[] {

@@ -44,6 +44,9 @@ async function worldWithGate(...flags: readonly string[]): Promise<GatedWorld> {
 const BLOCKED = ['--every', '5m', '--requires', 'gate'] as const;
 const RESTING = ['--every', '5m', '--offline-resource', 'gate', '--offline', 'disable'] as const;
 
+const RESTS =
+  'is down since 2026-11-21T00:00:10Z (set by ann: new disks); it wakes when that is known not to be down';
+
 /** The same after the ticks of 00:05 and 00:10. */
 async function worldAfterTicks(...flags: readonly string[]): Promise<GatedWorld> {
   const world = await worldWithGate(...flags);
@@ -165,6 +168,57 @@ describe('a task that is blocked', () => {
     expect(await printed('00:14', 'show', 'job')).toContain('requires          none');
   });
 
+  test('is overdue for list and doctor once no tick comes after what it requires is there again', async () => {
+    const { printed } = await worldAfterTicks(...BLOCKED);
+    expect(await printed('08:00', 'list')).not.toContain('overdue');
+    await printed('08:00', 'resource', 'set', 'gate', 'up');
+    expect(await printed('08:09', 'list')).not.toContain('overdue');
+    expect(await printed('08:09', 'doctor')).toContain('none overdue');
+    expect(await printed('08:11', 'list')).toContain('overdue, 2026-11-21 00:05Z (8 h ago)');
+    expect(await printed('08:11', 'doctor')).toContain(
+      'task "job" on node "alpha" has been due since 2026-11-21T00:05:00Z',
+    );
+    await printed('08:11', 'resource', 'set', 'gate', 'down');
+    expect(await printed('08:30', 'list')).not.toContain('overdue');
+    expect(await printed('08:30', 'list')).toContain('blocked: ');
+  });
+
+  test('is overdue from its slot where that came after what it requires', async () => {
+    const { printed, sql } = await worldAfterTicks(...BLOCKED);
+    await printed('00:06', 'resource', 'set', 'gate', 'up');
+    sql("UPDATE periodic_task_state SET counted_from = '2026-11-21T00:20:00.000Z', earliest_start = ''");
+    const list = await printed('00:34', 'list');
+    expect(list).toContain('2026-11-21 00:25Z (9 min ago)');
+    expect(list).not.toContain('overdue');
+    expect(await printed('00:36', 'list')).toContain('overdue');
+  });
+
+  test('with one state for all nodes is overdue from when the first of them could take its slot', async () => {
+    const { printed } = await worldAfterTicks(...BLOCKED, '--scope', 'one', '-n', 'alpha', '-n', 'beta');
+    await printed('00:20', 'resource', 'set', 'gate', 'up', '-n', 'beta');
+    await printed('00:29', 'resource', 'set', 'gate', 'up', '-n', 'alpha');
+    expect(await printed('00:29', 'list')).not.toContain('overdue');
+    expect(await printed('00:31', 'list')).toContain('overdue');
+  });
+
+  test('is told as JSON as it stands now, beside the note of the tick', async () => {
+    const { printed } = await worldAfterTicks(...BLOCKED);
+    const states = async (minute: string, ...words: readonly string[]) => {
+      const document = JSON.parse(await printed(minute, ...words, '--json'));
+      return (document.tasks?.[0] ?? document).states;
+    };
+    const note = expect.stringMatching(/^requires gate up or stdby up, which is down since/);
+    const blocked = [{ blockedReason: note, blockage: DOWN, resting: null, skipReason: null }];
+    expect(await states('00:11', 'list')).toMatchObject(blocked);
+    expect(await states('00:11', 'show', 'job')).toMatchObject(blocked);
+    await printed('00:12', 'resource', 'set', 'gate', 'up');
+    expect(await states('00:12', 'list')).toMatchObject([{ blockedReason: note, blockage: null }]);
+    await printed('00:12', 'set', 'job', '--start-deadline', '1m');
+    expect(await states('00:18', 'list')).toMatchObject([
+      { blockage: null, skipReason: expect.stringMatching(/^too late: .*; was blocked: requires gate/) },
+    ]);
+  });
+
   test('with one state for all nodes is so on all of them, or is due', async () => {
     const { printed, sql } = await worldAfterTicks(...BLOCKED, '--scope', 'one', '-n', 'alpha', '-n', 'beta');
     expect(sql('SELECT scope_key, blocked_reason FROM periodic_task_state')).toEqual([
@@ -195,7 +249,7 @@ describe('a task that rests', () => {
   test('is named by a dry run, with the one that would wake', async () => {
     const { printed } = await worldAfterTicks(...RESTING);
     expect(await printed('00:12', 'run_scheduled', '-d')).toContain(
-      'not run  "job"  rests since 2026-11-21T00:05:10Z, until its resource gate is known not to be down: it is down since 2026-11-21T00:00:10Z (set by ann: new disks)\n',
+      `not run  "job"  rests since 2026-11-21T00:05:10Z: its resource gate ${RESTS}\n`,
     );
     await printed('00:12', 'resource', 'set', 'gate', 'up');
     const { notRun, slots } = JSON.parse(await printed('00:13', 'run_scheduled', '-d', '--json'));
@@ -216,10 +270,74 @@ describe('a task that rests', () => {
     expect(await printed('00:13', 'run_scheduled', '-d')).not.toContain('would count');
   });
 
+  test.each([
+    ['node', 'drain', 'alpha', 'the node is drained since 2026-11-21T00:13:10Z by'],
+    ['maintenance', 'on', '--reason', 'new disks', 'maintenance is on since'],
+  ])('is waked by no tick while there is %s %s, and explain says so', async (...words) => {
+    const { printed } = await worldAfterTicks(...RESTING);
+    const why = words.at(-1) ?? '';
+    await printed('00:13', ...words.slice(0, -1));
+    const isDown = await printed('00:14', 'explain', 'job');
+    expect(isDown).toContain('; the task wakes when that is known not to be down.');
+    expect(isDown).not.toContain('No tick wakes it');
+    await printed('00:14', 'resource', 'set', 'gate', 'up');
+    const held = await printed('00:15', 'explain', 'job');
+    expect(held).toContain('  It is up since 2026-11-21T00:14:10Z');
+    expect(held).toContain(`  No tick wakes it yet, since nothing new starts on node "alpha": ${why}`);
+    expect(held).not.toContain('The next tick wakes it');
+    await printed('00:15', 'set', 'job', '--offline', 'execute');
+    expect(await printed('00:16', 'explain', 'job')).toContain('any more.\n  No tick wakes it yet, since');
+  });
+
+  test('with one state for all nodes wakes on one that is not drained, and names the one that is down', async () => {
+    const { printed, sql } = await worldAfterTicks(...RESTING, '--scope', 'one', '-n', 'alpha', '-n', 'beta');
+    const seed = "SELECT 'beta', timezone, tick_no, last_tick_at FROM periodic_node";
+    sql(`INSERT INTO periodic_node (name, timezone, tick_no, last_tick_at) ${seed}`);
+    expect(await printed('00:12', 'set', 'job', '--order', '3')).toContain(
+      `no next run: the task rests: its resource gate on node "alpha" ${RESTS}`,
+    );
+    expect(await printed('00:12', 'explain', 'job')).toContain(
+      'On node "alpha" it is down since 2026-11-21T00:00:10Z (set by ann: new disks); the task wakes when',
+    );
+    await printed('00:12', 'node', 'drain', 'beta');
+    await printed('00:12', 'resource', 'set', 'gate', 'up', '-n', 'beta');
+    expect(await printed('00:13', 'explain', 'job')).toContain(
+      'No tick wakes it yet, since nothing new starts on node "beta": the node is drained',
+    );
+    await printed('00:13', 'resource', 'set', 'gate', 'up', '-n', 'alpha');
+    expect(await printed('00:14', 'explain', 'job')).toContain('The next tick wakes it');
+  });
+
+  test('is not said to wake at the tick after an instant in the past', async () => {
+    const { printed } = await worldAfterTicks(...RESTING);
+    await printed('00:12', 'resource', 'set', 'gate', 'up');
+    const past = await printed('00:14', 'explain', 'job', '--at', '2026-11-21T00:08Z');
+    expect(past).toContain('It rests since 2026-11-21 00:05:10Z');
+    expect(past).not.toContain('tick wakes it');
+    expect(await printed('00:14', 'explain', 'job')).toContain('The next tick wakes it');
+  });
+
+  test('says as JSON how its resource is, until the next tick wakes it', async () => {
+    const { printed } = await worldAfterTicks(...RESTING);
+    const state = async () => JSON.parse(await printed('00:12', 'list', '--json')).tasks[0].states[0];
+    expect(await state()).toMatchObject({ resting: `its resource gate ${RESTS}`, blockage: null });
+    await printed('00:12', 'resource', 'set', 'gate', 'up');
+    expect(await state()).toMatchObject({ resting: null });
+  });
+
+  test('with its only slot is overdue only from when its resource is up', async () => {
+    const once = ['--once', '2026-11-21T00:05Z', '--past', 'run'] as const;
+    const { printed } = await worldAfterTicks(...once, ...RESTING.slice(2));
+    expect(await printed('08:00', 'list')).toContain('  offline  ');
+    await printed('08:00', 'resource', 'set', 'gate', 'up');
+    expect(await printed('08:01', 'list')).toContain('  2026-11-21 00:05Z (7 h ago)  ');
+    expect(await printed('08:11', 'list')).toContain('overdue');
+  });
+
   test('counts from the next tick where that wakes it, for list and set, too', async () => {
     const { printed } = await worldAfterTicks(...RESTING);
     expect(await printed('00:12', 'set', 'job', '--order', '3')).toContain(
-      'no next run: the task rests: its resource "gate" is down since 2026-11-21T00:00:10Z (set by ann: new disks)',
+      `no next run: the task rests: its resource gate ${RESTS}`,
     );
     expect(await printed('00:12', 'set', 'job', '--offline', 'execute')).toContain(
       'next run 2026-11-21 00:17Z (in 4 min) on node "alpha"',
@@ -262,7 +380,9 @@ describe('a task that rests', () => {
     expect(doctor).toContain(
       'task "job" is to be offline without the resource "gate", which is not defined: it is never offline',
     );
-    expect(doctor).toContain('periodic-cron set "job" --offline-resource none');
+    expect(doctor).toContain(
+      'periodic-cron resource add gate --probe …, or periodic-cron set "job" --offline-resource none',
+    );
     const set = await printed('00:12', 'set', 'job', '--offline-resource', 'none');
     expect(set).toContain('offline_resource: gate → none\noffline: disable → execute\n');
     expect(await printed('00:12', 'doctor')).not.toContain('gate');
@@ -276,6 +396,11 @@ describe('a task that rests', () => {
   });
 });
 
+test('the legend of list says until when a task rests', async () => {
+  const { out } = await openWorld().call('list', '--help');
+  expect(out).toContain('offline (it rests until its resource is known not to be down)');
+});
+
 describe('doctor', () => {
   test('names the requirements that are left without a resource that is gone, and that helps', async () => {
     const { printed } = await worldWithGate(...BLOCKED);
@@ -283,7 +408,7 @@ describe('doctor', () => {
     await printed('00:01', 'set', 'job', '--requires', 'gate fs#1(up, stdby up)');
     await printed('00:01', 'resource', 'remove', 'gate', '--force');
     expect(await printed('00:01', 'doctor')).toContain(
-      `periodic-cron set "job" --requires 'fs#1(up,stdby up)'`,
+      `periodic-cron resource add gate --probe …, or periodic-cron set "job" --requires 'fs#1(up,stdby up)'`,
     );
     expect(await printed('00:01', 'set', 'job', '--requires', 'fs#1(up,stdby up)')).toContain('changed task');
   });

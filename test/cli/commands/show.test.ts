@@ -124,6 +124,9 @@ describe('show', () => {
         terminatedAt: null,
         terminatedReason: null,
         blockedReason: null,
+        blockage: null,
+        resting: null,
+        skipReason: null,
         offlineDisabledAt: null,
       },
     ]);
