@@ -219,6 +219,30 @@ export function listAudit(database: DatabaseLocation, taskId: number): Promise<r
   });
 }
 
+/** The newest row of the ledger for a task; undefined if there is none. */
+export function newestRunOf(database: DatabaseLocation, taskId: number): Promise<Run | undefined> {
+  return withKnex(database, async (knex) => {
+    const row: Row | undefined = await runs(knex).where('task_id', taskId).orderBy('id', 'desc').first();
+    return row === undefined ? undefined : runOf(row);
+  });
+}
+
+/** The id of the task that was created last under this name up to the instant, as far as its changes are remembered. */
+export function createdAs(
+  database: DatabaseLocation,
+  name: string,
+  at: Instant,
+): Promise<number | undefined> {
+  return withKnex(database, async (knex) => {
+    const row: Row | undefined = await knex('periodic_audit')
+      .where({ task_name: normalizeName(name), action: 'created' })
+      .where('changed_at', '<=', toText(at))
+      .orderBy('id', 'desc')
+      .first('task_id');
+    return row === undefined ? undefined : numberOf(row['task_id']);
+  });
+}
+
 /** The id of the last task that had this name, as it was typed, from its definition, its changes or its runs. */
 export function lastTaskId(database: DatabaseLocation, name: string): Promise<number | undefined> {
   return withKnex(database, async (knex) => (await taskKnownAs(knex, name))?.id);

@@ -10,9 +10,10 @@ import { type CheckedWholly, checkWholly } from '../../runner/definition.ts';
 import { openRegistry } from '../../runner/open-runner.ts';
 import { type RecordedResources, recordedResources } from '../../runner/recorded-states.ts';
 import { listTasks, type StoredTask } from '../../store/definitions.ts';
-import { knownTaskNames, lastTaskId, listAudit } from '../../store/history.ts';
+import { createdAs, knownTaskNames, lastTaskId, listAudit, newestRunOf } from '../../store/history.ts';
 import { listNodes, listTickInstants } from '../../store/nodes.ts';
 import { type KnownTask, type PastTask, taskAt } from '../../store/past-definition.ts';
+import type { Run } from '../../store/run-row.ts';
 import type { Context } from '../context.ts';
 import { rhythmOf } from '../rhythm.ts';
 import type { Session } from '../session.ts';
@@ -58,7 +59,12 @@ export type Subject = Question & {
 
 export type FoundSubject =
   | { readonly kind: 'there'; readonly subject: Subject }
-  | { readonly kind: 'not-there'; readonly past: Exclude<PastTask, { kind: 'there' }> };
+  | {
+      readonly kind: 'not-there';
+      readonly past: Exclude<PastTask, { kind: 'there' }>;
+      /** The newest that the ledger has of it. */
+      readonly lastRun: Run | undefined;
+    };
 
 /**
  * Finds a task as it was at an instant, removed ones included.
@@ -71,19 +77,27 @@ export async function findSubject(
   question: Question,
 ): Promise<FoundSubject> {
   const { database } = session.store;
-  const [stored] = await listTasks(database, [question.name]);
-  const id = await lastTaskId(database, question.name);
+  const { name, at } = question;
+  const id = await lastTaskId(database, name);
   if (id === undefined) {
-    throw await unknownTask(database, question.name);
+    throw await unknownTask(database, name);
   }
-  const known = { id, audit: await listAudit(database, id), current: stored?.record };
-  const past = pastOf(known, question);
-  return past.kind === 'there'
-    ? {
-        kind: 'there',
-        subject: await subjectOf(context, session, { question, known, stored, record: past.record }),
-      }
-    : { kind: 'not-there', past };
+  const newest = await lookUp(database, question, id);
+  // One-shots come again under their names: another task may have had it then.
+  const before = newest.past.kind === 'not-yet' ? await createdAs(database, name, at) : undefined;
+  const { known, stored, past } = before === undefined ? newest : await lookUp(database, question, before);
+  if (past.kind !== 'there') {
+    return { kind: 'not-there', past, lastRun: await newestRunOf(database, known.id) };
+  }
+  const found = { question, known, stored, record: past.record };
+  return { kind: 'there', subject: await subjectOf(context, session, found) };
+}
+
+async function lookUp(database: DatabaseLocation, question: Question, id: number) {
+  const [named] = await listTasks(database, [question.name]);
+  const stored = named?.record.id === id ? named : undefined;
+  const known: KnownTask = { id, audit: await listAudit(database, id), current: stored?.record };
+  return { known, stored, past: pastOf(known, question) };
 }
 
 /** The present needs no history. */

@@ -612,6 +612,44 @@ describe('explain', () => {
     ]);
   });
 
+  test('tells of a removed task what the ledger has of it last', async () => {
+    const world = await openBackup();
+    insertRun(world, 'backup', {
+      slot: '2026-11-21T00:40:00.000Z',
+      started_at: '2026-11-21T00:40:01.000Z',
+      ended_at: '2026-11-21T00:40:02.000Z',
+      duration_ms: 1000,
+    });
+    await changeAt(world, '2026-11-21T00:45:00.000Z', 'remove', 'backup');
+    expect((await explained(world))[1]).toMatch(
+      /removed at 2026-11-21 00:45:00Z by ann\. The last that the ledger has of it: Run 1 started at 2026-11-21 00:40:01Z.* and succeeded after 1\.0 s\.$/,
+    );
+  });
+
+  test('tells of the task that had a name then, where another one has it now', async () => {
+    const world = await openBackup();
+    await changeAt(world, '2026-11-21T00:45:00.000Z', 'remove', 'backup');
+    await changeAt(
+      world,
+      '2026-11-21T00:50:00.000Z',
+      'add',
+      'backup',
+      '--module',
+      'command',
+      '-o',
+      'command=true',
+      '--manual',
+    );
+    expect((await explained(world, '--at', '2026-11-21T00:44Z'))[0]).toBe(
+      'task "backup" at 2026-11-21 00:44:00Z',
+    );
+    expect((await explained(world, '--at', '2026-11-21T00:44Z')).join('\n')).toContain('was due');
+    expect((await explained(world, '--at', '2026-11-21T00:47Z'))[1]).toContain(
+      'removed at 2026-11-21 00:45:00Z',
+    );
+    expect((await explained(world, '--at', '2026-11-20T22:00Z'))[1]).toContain('not there yet');
+  });
+
   test('explains a removed task as it was before', async () => {
     const world = await openBackup();
     insertRun(world, 'backup', {
