@@ -46,22 +46,17 @@ export function openCommandReport(
 ): CommandReport {
   let reported: Reported = {};
   let lineNumber = 0;
-  let ignored = 0;
-  let toldInSum = 0;
-  const isGivenUp = (): boolean => ignored >= MAX_IGNORED;
-  const tell = (what: string, number: number): void => {
-    ignored += 1;
-    if (ignored <= MAX_TOLD) {
-      say(`[report line ${number} ${what}]\n`);
-    }
-  };
-  const wishes = openCommandWishes(host, (message, number) => tell(`refused: ${message}`, number));
+  const ignored = tellSome(say, 'ignored');
+  // Counted apart: noise must not hide that something was wanted and refused.
+  const refused = tellSome(say, 'refused');
+  const isGivenUp = (): boolean => ignored.count() + refused.count() >= MAX_IGNORED;
+  const wishes = openCommandWishes(host, refused.tell);
   const takeLine = (line: Buffer | undefined): Progress | undefined => {
     lineNumber += 1;
     const read = line === undefined ? TOO_LONG : readReportLine(line.toString('utf8'));
     switch (read?.kind) {
       case 'fault':
-        tell(`ignored: ${read.message}`, lineNumber);
+        ignored.tell(read.message, lineNumber);
         return undefined;
       case 'progress':
         return read.progress;
@@ -91,13 +86,9 @@ export function openCommandReport(
   return {
     open: () => openReader(tellLast, isGivenUp),
     close: () => {
-      const untold = ignored - MAX_TOLD - toldInSum;
-      toldInSum += Math.max(0, untold);
-      if (isGivenUp() && untold > 0) {
-        say(`[reports were not read any more after ${MAX_IGNORED} lines that are none]\n`);
-      } else if (untold > 0) {
-        say(`[${untold} more report lines ignored]\n`);
-      }
+      const givenUp = `reports were not read any more after ${MAX_IGNORED} lines that are none`;
+      ignored.sum(isGivenUp() ? givenUp : undefined);
+      refused.sum();
       return reported;
     },
     settled: wishes.settled,
@@ -105,6 +96,36 @@ export function openCommandReport(
 }
 
 const MAX_TOLD = 10;
+
+type Telling = {
+  readonly tell: (message: string, lineNumber: number) => void;
+  readonly count: () => number;
+  /** Says how many were not told since the last sum, or the text instead. */
+  readonly sum: (text?: string) => void;
+};
+
+/** Tells the first lines one by one, and the others in sum. */
+function tellSome(say: (text: string) => void, what: 'ignored' | 'refused'): Telling {
+  let count = 0;
+  let toldInSum = 0;
+  return {
+    tell: (message, lineNumber) => {
+      count += 1;
+      if (count <= MAX_TOLD) {
+        say(`[report line ${lineNumber} ${what}: ${message}]\n`);
+      }
+    },
+    count: () => count,
+    sum: (text) => {
+      const untold = count - MAX_TOLD - toldInSum;
+      if (untold > 0) {
+        toldInSum += untold;
+        say(`[${text ?? `${untold} more report ${untold === 1 ? 'line' : 'lines'} ${what}`}]\n`);
+      }
+    },
+  };
+}
+
 /** Whoever writes so many does not mean to report, and reading on would only keep the runner from its other work. */
 const MAX_IGNORED = 1_000;
 // A result of the greatest size and what stands around it.

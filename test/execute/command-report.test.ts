@@ -226,6 +226,22 @@ describe('what a command asks for', () => {
     expect(text).toBe('[report line 1 refused: away]\n[report line 2 refused: away]\n');
   });
 
+  test('and is refused is told however many lines are none', async () => {
+    const said: string[] = [];
+    const postpone = () => Promise.reject(new Error('there is no task "smart"'));
+    const report = openCommandReport(hostWith({ postpone }), (text) => said.push(text));
+    const reader = report.open();
+    reader.take(Buffer.from('noise\n'.repeat(12)));
+    reader.take(Buffer.from('{"postpone":"smart"}\n'));
+    reader.end();
+    await report.settled();
+    report.close();
+    expect(said.slice(10)).toEqual([
+      '[report line 13 refused: there is no task "smart"]\n',
+      '[2 more report lines ignored]\n',
+    ]);
+  });
+
   test('is bounded', async () => {
     const { asked, host } = wishedHost();
     const { text } = await runShell(
@@ -237,7 +253,7 @@ describe('what a command asks for', () => {
     expect(text).toContain(
       '[report line 101 refused: expected at most 100 schedule and postpone in one run, got more]',
     );
-    expect(text).toContain('[10 more report lines ignored]');
+    expect(text).toContain('[10 more report lines refused]');
   });
 });
 
