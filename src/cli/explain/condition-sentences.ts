@@ -55,6 +55,18 @@ export function restingSentences({
   return [why, howNow(rest), ...wakeSentences(rest)];
 }
 
+/** That a state rested, and since when it counts again. */
+export function restedSentences({
+  since,
+  resource,
+  countedFrom,
+}: Extract<Verdict, { kind: 'rested' }>): readonly string[] {
+  return [
+    `It rested from ${instantText(since)} on: its resource ${JSON.stringify(resource)} was down then, and its policy offline is "disable".`,
+    `It counts from ${instantText(countedFrom)} since.`,
+  ];
+}
+
 /** What the next tick does about it; of an instant in the past that is no answer. */
 function wakeSentences({ wakes, kept, isNow }: RestFacts): readonly string[] {
   if (!isNow) {

@@ -7,7 +7,7 @@ import { newState } from '../../core/state.ts';
 import { holdText, skipText } from '../../runner/reasons.ts';
 import { ordinalTick, type TickWait } from '../tick-wait.ts';
 import { instantText } from '../times.ts';
-import { blockedSentences, blockedToo, restingSentences } from './condition-sentences.ts';
+import { blockedSentences, blockedToo, restedSentences, restingSentences } from './condition-sentences.ts';
 import type { StateFacts } from './facts.ts';
 import { attemptSentence, attemptSentences, startText } from './run-sentences.ts';
 import { noTickSentences } from './tick-sentences.ts';
@@ -43,6 +43,8 @@ function verdictSentences(verdict: Verdict, facts: StateFacts): readonly string[
       ];
     case 'offline':
       return restingSentences(verdict);
+    case 'rested':
+      return restedSentences(verdict);
     case 'blocked':
       return blockedSentences(verdict, facts);
     case 'handled-ahead':

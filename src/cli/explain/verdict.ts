@@ -1,4 +1,5 @@
 import { type Fault, faultText } from '../../core/errors.ts';
+import { restsOffline } from '../../core/gate.ts';
 import type { Instant } from '../../core/instants.ts';
 import type { Blockage } from '../../runner/recorded-states.ts';
 import type { TickRow } from '../../store/health.ts';
@@ -17,8 +18,15 @@ export type Verdict =
   | { readonly kind: 'invalid'; readonly faults: readonly Fault[]; readonly since: Instant | undefined }
   | { readonly kind: 'inactive'; readonly change: AuditEntry | undefined }
   | { readonly kind: 'terminated'; readonly since: Instant; readonly reason: string | null }
-  /** It rests because it is offline; known of the present rest only. */
+  /** It rests because it is offline. */
   | { readonly kind: 'offline'; readonly since: Instant; readonly rest: RestFacts }
+  /** It rested then, by the row that laid it to rest; it has counted anew since. */
+  | {
+      readonly kind: 'rested';
+      readonly since: Instant;
+      readonly resource: string;
+      readonly countedFrom: Instant;
+    }
   /** A clock that was wrong took the slots up to `until`; a reset may have repaired it since. */
   | { readonly kind: 'handled-ahead'; readonly until: Instant; readonly reset: AuditEntry | undefined }
   | { readonly kind: 'no-slot' }
@@ -91,9 +99,26 @@ export function judgeDefinition(facts: StateFacts): Verdict | undefined {
   return judgeTermination(facts) ?? judgeOffline(facts);
 }
 
-function judgeOffline({ at, state, rest }: StateFacts): Verdict | undefined {
+function judgeOffline(facts: StateFacts): Verdict | undefined {
+  const { at, state, rest } = facts;
   const since = state?.offlineDisabledAt ?? null;
-  return since === null || since > at || rest === undefined ? undefined : { kind: 'offline', since, rest };
+  return since === null || since > at || rest === undefined
+    ? judgeRested(facts)
+    : { kind: 'offline', since, rest };
+}
+
+/** A state forgets that it rested; the last row before that remembers, and whatever wakes a state lets it count anew. */
+function judgeRested({ at, isNow, state, attempts, definition }: StateFacts): Verdict | undefined {
+  const last = attempts.at(-1);
+  const since = last?.endedAt ?? null;
+  if (isNow || last?.status !== 'skipped' || last.reason !== 'offline' || since === null || since > at) {
+    return undefined;
+  }
+  const resource =
+    definition.kind === 'valid' && restsOffline(definition.task) && definition.task.offlineResource;
+  return typeof resource === 'string' && state !== undefined && state.countedFrom > at
+    ? { kind: 'rested', since, resource, countedFrom: state.countedFrom }
+    : undefined;
 }
 
 function judgeTermination({ at, state, resets }: StateFacts): Verdict | undefined {

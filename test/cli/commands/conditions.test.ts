@@ -308,6 +308,27 @@ describe('a task that rests', () => {
     expect(await printed('00:14', 'explain', 'job')).toContain('The next tick wakes it');
   });
 
+  test('is known to have rested when it counts again', async () => {
+    const { printed } = await worldAfterTicks(...RESTING);
+    await printed('00:12', 'resource', 'set', 'gate', 'up');
+    await printed('00:14', 'run_scheduled', '-c');
+    expect(await printed('00:16', 'explain', 'job', '--at', '2026-11-21T00:13Z')).toContain(
+      `  It rested from 2026-11-21 00:05:10Z on: its resource "gate" was down then, and its policy offline is "disable".
+  It counts from 2026-11-21 00:14:00Z since.
+`,
+    );
+    expect(await printed('00:16', 'explain', 'job', '--at', '2026-11-21T00:15Z')).not.toContain('rested');
+  });
+
+  test('is told to wait out its delay when it is back', async () => {
+    const { printed } = await worldAfterTicks(...RESTING, '--enabled-delay', '10m');
+    await printed('00:12', 'resource', 'set', 'gate', 'up');
+    await printed('00:14', 'run_scheduled', '-c');
+    const now = await printed('00:16', 'explain', 'job');
+    expect(now).not.toContain('was due');
+    expect(now).toContain('The next slot is 2026-11-21 00:24:00Z');
+  });
+
   test('is not said to wake at the tick after an instant in the past', async () => {
     const { printed } = await worldAfterTicks(...RESTING);
     await printed('00:12', 'resource', 'set', 'gate', 'up');
