@@ -9,7 +9,8 @@ import { windowNever } from '../core/schedule/window.ts';
 import { ALL_NODES, type TaskRecord } from '../core/task.ts';
 import type { Run } from '../store/run-row.ts';
 import { statusText } from './run-view.ts';
-import type { StateView, TaskView } from './task-view.ts';
+import type { StateView } from './state-view.ts';
+import type { TaskView } from './task-view.ts';
 import { ordinalTick, ticksText } from './tick-wait.ts';
 import { instantText, relativeTime } from './times.ts';
 

@@ -17,7 +17,8 @@ import { tickNumbers } from '../store/ticks.ts';
 import type { Context } from './context.ts';
 import { rhythmOf } from './rhythm.ts';
 import type { Session } from './session.ts';
-import { type StateView, viewTasks } from './task-view.ts';
+import type { StateView } from './state-view.ts';
+import { viewTasks } from './task-view.ts';
 
 /**
  * What a tick would do with the due slots of one task. `due` is the sum of the parts. Slots that one step takes

@@ -2,7 +2,8 @@ import { type Instant, toShortText } from '../core/instants.ts';
 import type { Run } from '../store/run-row.ts';
 import { warningOf } from './run-view.ts';
 import { scheduleRemarks } from './schedule-remarks.ts';
-import type { StateView, TaskView } from './task-view.ts';
+import type { StateView } from './state-view.ts';
+import type { TaskView } from './task-view.ts';
 
 /** A task as `--json` prints it: its definition, what is wrong with it, its states and its last run. */
 export function taskJson(view: TaskView) {

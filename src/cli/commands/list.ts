@@ -23,9 +23,10 @@ import {
 import { EXIT } from '../exit-codes.ts';
 import { warningOf } from '../run-view.ts';
 import { type Session, withSession } from '../session.ts';
+import type { Mark } from '../state-view.ts';
 import type { Column } from '../table.ts';
 import { taskJson } from '../task-json.ts';
-import { concernsNode, type Mark, type TaskView, viewTasks } from '../task-view.ts';
+import { concernsNode, type TaskView, viewTasks } from '../task-view.ts';
 import { type Color, printable } from '../terminal.ts';
 import { relativeTime } from '../times.ts';
 

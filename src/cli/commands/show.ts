@@ -13,9 +13,10 @@ import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
 import { scheduleRemarks } from '../schedule-remarks.ts';
 import { withSession } from '../session.ts';
+import type { StateView } from '../state-view.ts';
 import type { Column } from '../table.ts';
 import { taskJson } from '../task-json.ts';
-import { type StateView, type TaskView, viewTask } from '../task-view.ts';
+import { type TaskView, viewTask } from '../task-view.ts';
 import { ticksText } from '../tick-wait.ts';
 import { instantText } from '../times.ts';
 

@@ -6,7 +6,8 @@ import { ALL_NODES, nameOf, type Task } from '../../core/task.ts';
 import type { ModuleListing } from '../../modules/registry.ts';
 import type { StoredTask } from '../../store/definitions.ts';
 import { goneText } from '../describe-task.ts';
-import type { StateView, TaskView } from '../task-view.ts';
+import type { StateView } from '../state-view.ts';
+import type { TaskView } from '../task-view.ts';
 import { type Finding, fail, listed, ok, warn } from './finding.ts';
 
 /** Whether every folder, package and module that the configuration names can be used. */

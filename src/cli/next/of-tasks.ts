@@ -13,7 +13,7 @@ import { listNodes } from '../../store/nodes.ts';
 import type { Context } from '../context.ts';
 import { rhythmOf } from '../rhythm.ts';
 import { type Session, withSession } from '../session.ts';
-import { isDone } from '../task-view.ts';
+import { isDone } from '../state-view.ts';
 import { type TickCounts, tickCounts } from '../tick-wait.ts';
 import { instantText } from '../times.ts';
 import { type Answer, clockChangesOf, type Question } from './answer.ts';
