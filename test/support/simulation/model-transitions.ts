@@ -26,7 +26,12 @@ export function skipSlots(state: ModelState, reason: string, taking: Taking): Mo
     lastTaken.last === handled &&
     // A state that counts anew has left something out between them.
     handled >= state.countedFrom;
+  const given = state.pending?.row;
   take(state, taking, floorToMinute(now));
+  if (given !== undefined && reason === 'postponed' && state.task.retryPastNext) {
+    // It goes past newer slots, so that the operator alone has given it up.
+    given.reason = reason;
+  }
   if (joins) {
     lastTaken.last = slots.last;
     lastTaken.count += slots.count;
