@@ -4,13 +4,8 @@ import { formatDuration, parseDuration } from '../core/durations.ts';
 import { type Fault, messageOf, UsageError } from '../core/errors.ts';
 import type { TaskDefinition } from '../core/task.ts';
 import { columnName, definitionSchema, limitsOf, normalizeDefinition } from '../core/task-schema.ts';
-import {
-  type GivenFlags,
-  KIND_FLAGS,
-  POLICY_FLAGS,
-  type PolicyFlag,
-  policyGiven,
-} from './definition-flags.ts';
+import { type GivenFlags, KIND_FLAGS, policyGiven } from './definition-flags.ts';
+import { POLICY_FLAGS, type PolicyFlag } from './policy-flags.ts';
 
 /** The fields of a definition that flags name, unchecked but for their form, and the flags that cannot be read. */
 export type FieldsGiven = {

@@ -10,14 +10,30 @@ import { noteBlocked } from '../store/blocked.ts';
 import { giveUpState, settleState } from '../store/move-state.ts';
 import type { Valid } from './act.ts';
 import { type LifeEventKind, tellLife } from './events.ts';
-import { failedWithPending, type PendingEnd, SUPERSEDED } from './failed-with-pending.ts';
+import { failedWithPending, leftOut, SUPERSEDED } from './failed-with-pending.ts';
 import type { Handled, Handling } from './handled.ts';
 import { blockageText, offlineText, skippedText, supersededText, waitText } from './reasons.ts';
 import type { Runner } from './runner.ts';
 import { skip } from './skip.ts';
 
+/** Acts on what a decision makes of the conditions of a task. */
+export function actOnConditions(
+  runner: Runner,
+  valid: Valid,
+  decision: Extract<Decision, { kind: 'blocked' | 'go-offline' | 'online' }>,
+): Promise<Handling> {
+  switch (decision.kind) {
+    case 'blocked':
+      return block(runner, valid, decision);
+    case 'go-offline':
+      return rest(runner, valid, decision);
+    case 'online':
+      return wakeUp(runner, valid);
+  }
+}
+
 /** Leaves the slot of a state due that is blocked here, and notes why. It is told once, when the blockage begins. */
-export async function block(
+async function block(
   runner: Runner,
   valid: Valid,
   decision: Extract<Decision, { kind: 'blocked' }>,
@@ -63,20 +79,11 @@ function placeOf({ scopeKey }: TaskState, { name }: Runner['node']): string {
   return scopeKey === ALL_NODES ? `on node ${JSON.stringify(name)}: ` : '';
 }
 
-/** How it is told that the pending attempt of a run is left out while its task is offline. */
-export function leftOut(resource: string, { nextSlot, terminatedReason }: StatePatch): PendingEnd {
-  return {
-    because: `its next attempt is left out, ${offlineText(resource)}`,
-    nextSlotAt: nextSlot ?? null,
-    terminated: terminatedReason ?? null,
-  };
-}
-
 /**
  * Lets a task rest because it is offline. The slots that were due are recorded as skipped, or else the pending attempt;
  * such an attempt is left out in either case.
  */
-export async function rest(
+async function rest(
   runner: Runner,
   valid: Valid,
   decision: Extract<Decision, { kind: 'go-offline' }>,

@@ -18,9 +18,8 @@ import {
 } from '../core/transitions.ts';
 import { endState, type Move, settleState } from '../store/move-state.ts';
 import type { Run } from '../store/run-row.ts';
-import { block, leftOut, rest, wakeUp } from './act-on-conditions.ts';
 import { tellLife } from './events.ts';
-import { failedWithPending, SUPERSEDED } from './failed-with-pending.ts';
+import { failedWithPending, leftOut, SUPERSEDED } from './failed-with-pending.ts';
 import { type Handled, type Handling, NOTHING } from './handled.ts';
 import { blockageText, holdText, skippedText, skipText, supersededText, waitText } from './reasons.ts';
 import { runAttempt } from './run-task.ts';
@@ -63,11 +62,10 @@ export async function act(runner: Runner, valid: Valid, decision: Decision): Pro
     case 'over':
       return endTask(runner, valid, decision);
     case 'blocked':
-      return block(runner, valid, decision);
     case 'go-offline':
-      return rest(runner, valid, decision);
     case 'online':
-      return wakeUp(runner, valid);
+      // Most tasks ask nothing of the world.
+      return (await import('./act-on-conditions.ts')).actOnConditions(runner, valid, decision);
     case 'inactive':
     case 'terminated':
     case 'offline-disabled':

@@ -1,5 +1,5 @@
 import type { DecidedDefinition } from '../core/due.ts';
-import { type Fault, messageOf } from '../core/errors.ts';
+import { type Fault, messageOf, PeriodicCronError } from '../core/errors.ts';
 import { goneFault } from '../core/owners.ts';
 import type { TaskState } from '../core/state.ts';
 import { ALL_NODES, checkedBefore, type Task, type TaskDefinition, type TaskRecord } from '../core/task.ts';
@@ -94,6 +94,24 @@ export async function definitionOf(candidate: Candidate, registry: Registry): Pr
       faults: [{ field: 'schedule', message: messageOf(error) }],
       readable: undefined,
     };
+  }
+}
+
+/**
+ * The same for whoever asks before the state is handled: what a check throws that should not is a fault of that task
+ * alone, and ends nothing else.
+ */
+export async function definitionOrFaults(
+  candidate: Candidate,
+  registry: Registry,
+): Promise<Definition | { readonly kind: 'unchecked'; readonly faults: readonly Fault[] }> {
+  try {
+    return await definitionOf(candidate, registry);
+  } catch (error) {
+    if (error instanceof PeriodicCronError) {
+      throw error;
+    }
+    return { kind: 'unchecked', faults: unexpectedFault(error) };
   }
 }
 

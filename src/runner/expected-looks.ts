@@ -1,9 +1,8 @@
 import { type Asking, resourcesNeeded } from '../core/conditions.ts';
 import { decide } from '../core/due.ts';
-import { PeriodicCronError } from '../core/errors.ts';
 import type { TickTime } from '../core/slots.ts';
-import { type Candidate, type ListedKey, loadCandidate, UNASSIGNED } from '../store/tick-statements.ts';
-import { type Definition, definitionOf, isStateOf } from './definition.ts';
+import { type ListedKey, loadCandidate, UNASSIGNED } from '../store/tick-statements.ts';
+import { definitionOrFaults, isStateOf } from './definition.ts';
 import { dueInput, wouldStart } from './handle-state.ts';
 import type { Runner } from './runner.ts';
 
@@ -35,21 +34,13 @@ async function turnsOutDue(runner: Runner, key: ListedKey, tick: TickTime): Prom
   if (candidate === undefined || !isStateOf(candidate.record.fields, candidate.state)) {
     return false;
   }
-  const definition = await definitionHere(runner, candidate);
-  return (
-    definition?.kind === 'valid' &&
-    wouldStart(decide(await dueInput(runner, candidate, { definition, tick })))
+  const { record, state } = candidate;
+  // What is wrong with a task is told when it is handled itself, and not of the one that asks first.
+  const definition = await definitionOrFaults(
+    { record, state, nodeTimezone: runner.node.timezone },
+    await runner.registry(),
   );
-}
-
-/** What is wrong with a task is told when it is handled itself, and not of the one that asks first. */
-async function definitionHere(runner: Runner, { record, state }: Candidate): Promise<Definition | undefined> {
-  try {
-    return await definitionOf({ record, state, nodeTimezone: runner.node.timezone }, await runner.registry());
-  } catch (error) {
-    if (error instanceof PeriodicCronError) {
-      throw error;
-    }
-    return undefined;
-  }
+  return (
+    definition.kind === 'valid' && wouldStart(decide(await dueInput(runner, candidate, { definition, tick })))
+  );
 }

@@ -1,8 +1,10 @@
 import type { Instant } from '../core/instants.ts';
 import { joinMessages } from '../core/outcome.ts';
 import type { TaskState } from '../core/state.ts';
+import type { StatePatch } from '../core/transitions.ts';
 import { findRun } from '../store/task-runs.ts';
 import { endedEvent, subjectOfRun, tellLife } from './events.ts';
+import { offlineText } from './reasons.ts';
 import { reportOfRun } from './run-report.ts';
 import type { Runner, RunReport } from './runner.ts';
 
@@ -17,6 +19,15 @@ export type PendingEnd = {
   /** Why the state was terminated with it, if it was. */
   readonly terminated: string | null;
 };
+
+/** How it is told that the pending attempt of a run is left out while its task is offline. */
+export function leftOut(resource: string, { nextSlot, terminatedReason }: StatePatch): PendingEnd {
+  return {
+    because: `its next attempt is left out, ${offlineText(resource)}`,
+    nextSlotAt: nextSlot ?? null,
+    terminated: terminatedReason ?? null,
+  };
+}
 
 /**
  * The last run of a state whose pending attempt was taken away: it has failed for good now, which nobody has told yet.

@@ -1,4 +1,3 @@
-import { conditionsOf, resourcesNeeded } from '../core/conditions.ts';
 import { type Decision, type DueInput, decide } from '../core/due.ts';
 import { messageOf, PeriodicCronError } from '../core/errors.ts';
 import { asksTheWorld } from '../core/gate.ts';
@@ -125,6 +124,7 @@ async function decideHere(
   if (!wouldStart(decision) || !asksTheWorld(task)) {
     return decision;
   }
+  const { conditionsOf, resourcesNeeded } = await import('../core/conditions.ts');
   const lookup = await input.looks.at(resourcesNeeded(task));
   return input.mayStart()
     ? decide({ ...input, conditions: conditionsOf(task, lookup), now: runner.clock() })

@@ -148,12 +148,12 @@ export async function lookBeside(
   }
   const { probeResource } = await import('../execute/probe.ts');
   const waiting = [...resources].reverse();
-  const ends = openEnds(looker.cancel);
+  const broken = new AbortController();
   const work = async (): Promise<void> => {
     for (let resource = waiting.pop(); resource !== undefined; resource = waiting.pop()) {
-      const { cancel, close } = ends.open();
+      // A signal of its own for each: so many listeners on one would be warned of.
+      const cancel = AbortSignal.any([looker.cancel, broken.signal]);
       const result = await probeResource(resource, { node: looker.node.name, id: newToken(), cancel });
-      close();
       const last = recorded.get(resource.name);
       found.set(resource.name, await record({ ...looker, cancel }, resource, { result, last }));
     }
@@ -161,50 +161,16 @@ export async function lookBeside(
   const workers = Array.from({ length: Math.min(BESIDE, resources.length) }, () =>
     work().catch((error: unknown) => {
       waiting.length = 0;
-      ends.endAll();
+      broken.abort();
       throw error;
     }),
   );
   const settled = await Promise.allSettled(workers);
-  ends.dispose();
-  const broken = settled.find((end) => end.status === 'rejected');
-  if (broken !== undefined) {
-    throw broken.reason;
+  const rejected = settled.find((end) => end.status === 'rejected');
+  if (rejected !== undefined) {
+    throw rejected.reason;
   }
   return found;
-}
-
-type Ends = {
-  /** A signal of its own for one probe, to be closed when the probe has ended. */
-  readonly open: () => { readonly cancel: AbortSignal; readonly close: () => void };
-  readonly endAll: () => void;
-  readonly dispose: () => void;
-};
-
-/** Ends probes that go beside each other, when the runner is told to end. One signal for all would have too many listeners. */
-function openEnds(cancel: AbortSignal): Ends {
-  const probes = new Set<AbortController>();
-  let isEnding = false;
-  const endAll = (): void => {
-    isEnding = true;
-    for (const probe of probes) {
-      probe.abort(cancel.reason);
-    }
-  };
-  cancel.addEventListener('abort', endAll, { once: true });
-  isEnding = cancel.aborted;
-  return {
-    open: () => {
-      const probe = new AbortController();
-      probes.add(probe);
-      if (isEnding) {
-        probe.abort(cancel.reason);
-      }
-      return { cancel: probe.signal, close: () => void probes.delete(probe) };
-    },
-    endAll,
-    dispose: () => cancel.removeEventListener('abort', endAll),
-  };
 }
 
 type Found = { readonly result: ProbeResult; readonly last: KnownResource | undefined };

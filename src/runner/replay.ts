@@ -3,7 +3,7 @@ import { WARNING } from '../core/outcome.ts';
 import { failpoint } from '../store/failpoint.ts';
 import { type LateResult, recordLateEnd } from '../store/late-end.ts';
 import { endedEvents, subjectOfRun, tellLife } from './events.ts';
-import { comingOf } from './run-task.ts';
+import { comingOf } from './record-end.ts';
 import type { Runner, RunReport } from './runner.ts';
 import type { SpoolFile } from './spool.ts';
 import type { SpooledEnd } from './spooled-end.ts';

@@ -2,11 +2,8 @@ import { SECOND_MS } from '../core/instants.ts';
 import type { JsonObject } from '../core/json.ts';
 import type { Task } from '../core/task.ts';
 import type { Progress, RunHost } from '../execute/execution.ts';
-import { incrementCounter } from '../store/counters.ts';
 import { holdsRun } from '../store/lease.ts';
 import { noteProgress } from '../store/live-runs.ts';
-import { recordStats } from '../store/stats.ts';
-import { isTaskRunning } from '../store/task-lookup.ts';
 import { takeTurns } from '../store/turns.ts';
 import type { Runner } from './runner.ts';
 
@@ -46,13 +43,15 @@ export function openRunHost(
       runner.onEvent({ kind: 'progress', task: task.name, progress });
       written.take(progress);
     },
-    incrementCounter: (name, by) => incrementCounter(driver, { name, node: node.name, by }),
-    recordStats: (values, given) => {
+    incrementCounter: async (name, by) => {
+      const { incrementCounter } = await import('../store/counters.ts');
+      await incrementCounter(driver, { name, node: node.name, by });
+    },
+    recordStats: async (values, given) => {
       const at = given ?? clock();
-      return recordStats(
-        driver,
-        values.map((one) => ({ ...one, at })),
-      );
+      const { recordStats } = await import('../store/stats.ts');
+      const stats = values.map((one) => ({ ...one, at }));
+      await recordStats(driver, stats);
     },
     schedule: (wish) => {
       scheduled += 1;
@@ -69,7 +68,10 @@ export function openRunHost(
       const { postponeFromRun } = await import('./postpone-from-run.ts');
       await postponeFromRun(runner, asking, name);
     },
-    isRunning: (name) => isTaskRunning(driver, name),
+    isRunning: async (name) => {
+      const { isTaskRunning } = await import('../store/task-lookup.ts');
+      return isTaskRunning(driver, name);
+    },
     dispose: written.dispose,
   };
 }

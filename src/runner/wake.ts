@@ -1,12 +1,11 @@
 import { isBack } from '../core/conditions.ts';
-import { PeriodicCronError } from '../core/errors.ts';
 import { restsOffline } from '../core/gate.ts';
 import type { TickTime } from '../core/slots.ts';
 import type { OfflineKey } from '../store/offline-states.ts';
-import { type Candidate, loadCandidate } from '../store/tick-statements.ts';
+import { loadCandidate } from '../store/tick-statements.ts';
 import type { Valid } from './act.ts';
 import { wakeUp } from './act-on-conditions.ts';
-import { type Definition, definitionOf, isStateOf, unexpectedFault } from './definition.ts';
+import { definitionOrFaults, isStateOf } from './definition.ts';
 import { tellFault } from './handle-invalid.ts';
 import { LOST_CLAIMS } from './handled.ts';
 import type { LookingTick } from './looks.ts';
@@ -53,20 +52,6 @@ async function wakeState(runner: Runner, key: OfflineKey, tick: TickTime): Promi
   return [];
 }
 
-/** Undefined where a check threw what it should not: a fault of that task alone, which is recorded once. */
-async function definitionHere(runner: Runner, { record, state }: Candidate): Promise<Definition | undefined> {
-  try {
-    const registry = await runner.registry();
-    return await definitionOf({ record, state, nodeTimezone: runner.node.timezone }, registry);
-  } catch (error) {
-    if (error instanceof PeriodicCronError) {
-      throw error;
-    }
-    await tellFault(runner, { record, state }, unexpectedFault(error), {});
-    return undefined;
-  }
-}
-
 /** The state as it is now; undefined where it does not wait for that resource any more. */
 async function restingState(runner: Runner, key: OfflineKey): Promise<Omit<Valid, 'tick'> | undefined> {
   const candidate = await loadCandidate(runner.driver, key);
@@ -74,8 +59,15 @@ async function restingState(runner: Runner, key: OfflineKey): Promise<Omit<Valid
     return undefined;
   }
   const { record, state } = candidate;
-  const definition = await definitionHere(runner, candidate);
-  if (definition === undefined || definition.kind === 'invalid' || !isStateOf(record.fields, state)) {
+  const definition = await definitionOrFaults(
+    { record, state, nodeTimezone: runner.node.timezone },
+    await runner.registry(),
+  );
+  if (definition.kind === 'unchecked') {
+    await tellFault(runner, candidate, definition.faults, {});
+    return undefined;
+  }
+  if (definition.kind === 'invalid' || !isStateOf(record.fields, state)) {
     // It is looked at as any other state: its fault is told there.
     return undefined;
   }

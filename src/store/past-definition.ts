@@ -4,7 +4,7 @@ import { ALL_NODES, type TaskRecord } from '../core/task.ts';
 import { ADDED_FOR_HANDS, ADDED_FOR_WORLD, ADDED_TO_TASK } from './added-columns.ts';
 import { taskRecordOf } from './definition-row.ts';
 import type { Row } from './driver.ts';
-import type { AuditEntry } from './history.ts';
+import type { AuditEntry } from './known-tasks.ts';
 
 /** What is known of a task: its recorded changes, oldest first, and its row unless it was removed. */
 export type KnownTask = {

@@ -3,16 +3,11 @@ import type { JsonValue } from '../core/json.ts';
 import type { RunStatus, RunTrigger } from '../core/state.ts';
 import { instantOf, jsonOf, numberOf, numberOrNull, textOf } from './cells.ts';
 import type { Row } from './driver.ts';
+import type { RowIdentity } from './ledger-rows.ts';
 
 /** A row of the ledger. `output` is there only where it was asked for. */
-export type Run = {
+export type Run = RowIdentity & {
   readonly id: number;
-  readonly token: string;
-  readonly taskId: number;
-  readonly taskName: string;
-  readonly module: string;
-  readonly scopeKey: string;
-  readonly node: string;
   readonly trigger: RunTrigger;
   readonly slot: Instant | null;
   readonly slotFirst: Instant | null;

@@ -1,6 +1,7 @@
 import type { Connection, ResultSetHeader } from 'mysql2';
 import type { ServerHost, ServerLocation } from '../config/config.ts';
-import { connectMariadb, mariadbErrorOf } from './mariadb.ts';
+import { connectMariadb } from './mariadb.ts';
+import { mariadbErrorOf } from './mariadb-errors.ts';
 import { collectRows } from './result-rows.ts';
 import { leadOf, ReadOnlyServerError } from './server-errors.ts';
 import type { Parameter, StatementRequest, StatementResult, StatementSession } from './statement-session.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { exitCodeOf, type TickReport } from '../../src/runner/tick.ts';
 import { addResourceRow, addSwitch } from '../support/resources.ts';
+import type { Columns } from '../support/virtual-database.ts';
 import { openVirtualWorld, tickOf, type VirtualWorld } from '../support/virtual-runner.ts';
 
 /** A task that fails, and tries again a minute later. */
@@ -34,6 +35,14 @@ function expectFailed(world: VirtualWorld, report: TickReport, error: string): v
   expect(failed.at(-1)).toMatchObject({ error });
   expect(failed.at(-1)?.retryAt ?? null).toBeNull();
   expect(world.events.filter(({ kind }) => kind === 'ended').at(-1)).toMatchObject({ run: { error } });
+}
+
+/** A world in which `sync` has failed at 12:05 before its back end went down, and the tick at the instant, which finds that. */
+async function offlineAfterFailure(policy: 'skip' | 'disable', instant: string, columns: Columns) {
+  const { world, backEnd } = await worldWithBackEnd(policy, columns);
+  await world.tick('12:05');
+  backEnd.down();
+  return { world, backEnd, report: await world.tick(instant) };
 }
 
 /** Sets a resource without a probe. */
@@ -91,14 +100,11 @@ describe('skip', () => {
   });
 
   test('leaves a pending attempt out: its slot has failed for good', async () => {
-    const { world, backEnd } = await worldWithBackEnd('skip', {
+    const { world, report } = await offlineAfterFailure('skip', '12:06', {
       module: 'fail',
       retry_limit: 3,
       retry_delay_s: 60,
     });
-    await world.tick('12:05');
-    backEnd.down();
-    const report = await world.tick('12:06');
     expect(world.ledger()).toEqual(['sync 12:05 failed (offline)', 'sync 12:05 #2 skipped (offline)']);
     expect(world.stateRow('sync')).toMatchObject({
       retry_at: null,
@@ -109,23 +115,20 @@ describe('skip', () => {
   });
 
   test('that leaves one attempt too many out terminates the task', async () => {
-    const { world, backEnd } = await worldWithBackEnd('skip', {
+    const {
+      world,
+      report: { runs },
+    } = await offlineAfterFailure('skip', '12:06', {
       ...RETRIED,
       deactivate_after: '1 failure',
     });
-    await world.tick('12:05');
-    backEnd.down();
-    const { runs } = await world.tick('12:06');
     const terminated = 'deactivated after 1 failure in a row since 2026-03-10T12:05:00Z';
     expect(runs).toMatchObject([{ status: 'failed', retryAt: null, terminated }]);
     expect(world.stateRow('sync')).toMatchObject({ terminated_reason: terminated, earliest_start: null });
   });
 
   test('leaves an attempt out that goes before newer slots, and takes those in the same tick', async () => {
-    const { world, backEnd } = await worldWithBackEnd('skip', { ...RETRIED, retry_past_next: 1 });
-    await world.tick('12:05');
-    backEnd.down();
-    const report = await world.tick('12:11');
+    const { world, report } = await offlineAfterFailure('skip', '12:11', { ...RETRIED, retry_past_next: 1 });
     expect(world.ledger()).toEqual([
       'sync 12:05 failed (offline)',
       'sync 12:05 #2 skipped (offline)',
@@ -135,10 +138,7 @@ describe('skip', () => {
   });
 
   test('takes newer slots, which supersede a pending attempt as ever', async () => {
-    const { world, backEnd } = await worldWithBackEnd('skip', { ...RETRIED, retry_delay_s: 600 });
-    await world.tick('12:05');
-    backEnd.down();
-    const report = await world.tick('12:10');
+    const { world, report } = await offlineAfterFailure('skip', '12:10', { ...RETRIED, retry_delay_s: 600 });
     expect(world.ledger()).toEqual(['sync 12:05 failed (superseded)', 'sync 12:10 skipped (offline)']);
     expectFailed(world, report, 'boom; its next attempt was superseded by a newer slot');
   });
@@ -287,10 +287,10 @@ describe('disable', () => {
   });
 
   test('with a newer slot tells of the run whose attempt that supersedes', async () => {
-    const { world, backEnd } = await worldWithBackEnd('disable', { ...RETRIED, retry_delay_s: 600 });
-    await world.tick('12:05');
-    backEnd.down();
-    const report = await world.tick('12:10');
+    const { world, report } = await offlineAfterFailure('disable', '12:10', {
+      ...RETRIED,
+      retry_delay_s: 600,
+    });
     expect(world.ledger()).toEqual(['sync 12:05 failed (superseded)', 'sync 12:10 skipped (offline)']);
     expect(world.runRows()[1]?.['message']).toContain('supersedes attempt 2 of slot 2026-03-10T12:05:00Z');
     expect(world.stateRow('sync')).toMatchObject({ retry_at: null, failures: 1 });
@@ -298,22 +298,22 @@ describe('disable', () => {
   });
 
   test('leaves an attempt out that goes before newer slots', async () => {
-    const { world, backEnd } = await worldWithBackEnd('disable', { ...RETRIED, retry_past_next: 1 });
-    await world.tick('12:05');
-    backEnd.down();
-    const report = await world.tick('12:11');
+    const { world, report } = await offlineAfterFailure('disable', '12:11', {
+      ...RETRIED,
+      retry_past_next: 1,
+    });
     expect(world.ledger()).toEqual(['sync 12:05 failed (offline)', 'sync 12:10 skipped (offline)']);
     expectFailed(world, report, 'boom; its next attempt is left out, offline: its resource db is down');
   });
 
   test('that leaves one attempt too many out terminates the task, which does not rest then', async () => {
-    const { world, backEnd } = await worldWithBackEnd('disable', {
+    const {
+      world,
+      report: { runs },
+    } = await offlineAfterFailure('disable', '12:06', {
       ...RETRIED,
       deactivate_after: '1 failure',
     });
-    await world.tick('12:05');
-    backEnd.down();
-    const { runs } = await world.tick('12:06');
     const terminated = 'deactivated after 1 failure in a row since 2026-03-10T12:05:00Z';
     expect(runs).toMatchObject([{ status: 'failed', terminated }]);
     expect(world.stateRow('sync')).toMatchObject({

@@ -3,9 +3,6 @@ import { toText } from '../../src/core/instants.ts';
 import {
   attemptsUpTo,
   findRunById,
-  knownTaskNames,
-  lastTaskId,
-  listAudit,
   listRuns,
   newestFault,
   newestManualRun,
@@ -13,6 +10,7 @@ import {
   recordedScopes,
   runsAliveAt,
 } from '../../src/store/history.ts';
+import { knownTaskNames, lastTaskId, listAudit } from '../../src/store/known-tasks.ts';
 import type { Run } from '../../src/store/run-row.ts';
 import { at } from '../support/builders.ts';
 import { type Columns, openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { toText } from '../../src/core/instants.ts';
 import type { JsonObject } from '../../src/core/json.ts';
-import type { AuditEntry } from '../../src/store/history.ts';
+import type { AuditEntry } from '../../src/store/known-tasks.ts';
 import { countingStart, taskAt } from '../../src/store/past-definition.ts';
 import { at } from '../support/builders.ts';
 

@@ -1,31 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import type { Driver } from '../../src/store/driver.ts';
-import { addResource, changeResource, removeResource } from '../../src/store/resource-changes.ts';
+import { changeResource, removeResource } from '../../src/store/resource-changes.ts';
 import { type Recorded, recordLook, recordWord } from '../../src/store/resource-looks.ts';
 import { listResourceStates } from '../../src/store/resources.ts';
 import { at } from '../support/builders.ts';
 import { testedEngine } from '../support/engines.ts';
+import { ADDRESS, BY, look, openWithAddress } from '../support/stored-resources.ts';
 import { openDriver } from '../support/stored-state.ts';
-import { openVirtualDatabase, type VirtualDatabase } from '../support/virtual-database.ts';
-
-const BY = { actor: 'root', at: at('12:00') };
-const ADDRESS = {
-  name: 'ip#0',
-  probe: 'file',
-  target: { path: '/run/ip' },
-  ttlSeconds: 30,
-  timeoutSeconds: 5,
-};
-
-async function openWithAddress() {
-  const database = await openVirtualDatabase();
-  const driver = await openDriver(database);
-  expect(await addResource(driver, ADDRESS, BY)).toBe(true);
-  return { database, driver };
-}
-
-const look = (driver: Driver, state: 'up' | 'down', time: string, node = 'alpha') =>
-  recordLook(driver, { looked: ADDRESS, node, state, why: `${state} at ${time}`, at: at(time) });
+import type { VirtualDatabase } from '../support/virtual-database.ts';
 
 const say = (driver: Driver, state: 'up' | 'down', time: string) =>
   recordWord(driver, { resource: 'ip#0', node: 'alpha', state, why: 'said', at: at(time) });

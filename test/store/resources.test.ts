@@ -6,28 +6,10 @@ import { recordLook } from '../../src/store/resource-looks.ts';
 import { listResourceStates, listResources } from '../../src/store/resources.ts';
 import { at } from '../support/builders.ts';
 import { testedEngine } from '../support/engines.ts';
+import { ADDRESS, BY, look, openWithAddress } from '../support/stored-resources.ts';
 import { openDriver } from '../support/stored-state.ts';
 import { openVirtualDatabase, sqliteOf } from '../support/virtual-database.ts';
 import { plansOf, queriesOf } from './asked-statements.ts';
-
-const BY = { actor: 'root', at: at('12:00') };
-const ADDRESS = {
-  name: 'ip#0',
-  probe: 'file',
-  target: { path: '/run/ip' },
-  ttlSeconds: 30,
-  timeoutSeconds: 5,
-};
-
-async function openWithAddress() {
-  const database = await openVirtualDatabase();
-  const driver = await openDriver(database);
-  expect(await addResource(driver, ADDRESS, BY)).toBe(true);
-  return { database, driver };
-}
-
-const look = (driver: Driver, state: 'up' | 'down', time: string, node = 'alpha') =>
-  recordLook(driver, { looked: ADDRESS, node, state, why: `${state} at ${time}`, at: at(time) });
 
 async function stands(driver: Driver): Promise<readonly string[]> {
   const states = await listResourceStates(driver);

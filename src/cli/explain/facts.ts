@@ -6,7 +6,6 @@ import type { Definition } from '../../runner/definition.ts';
 import type { Blockage } from '../../runner/recorded-states.ts';
 import { lastTickUpTo, type TickRow, type TicksAround, ticksAround } from '../../store/health.ts';
 import {
-  type AuditEntry,
   attemptsUpTo,
   firstSlotRunAfter,
   newestFault,
@@ -15,6 +14,7 @@ import {
   type StateKey,
 } from '../../store/history.ts';
 import type { Hold } from '../../store/hold.ts';
+import type { AuditEntry } from '../../store/known-tasks.ts';
 import {
   countingStart,
   deactivation,

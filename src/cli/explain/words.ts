@@ -1,6 +1,6 @@
 import { formatDuration } from '../../core/durations.ts';
 import { SECOND_MS } from '../../core/instants.ts';
-import type { AuditEntry } from '../../store/history.ts';
+import type { AuditEntry } from '../../store/known-tasks.ts';
 import { instantText } from '../times.ts';
 
 /** A change as the part of a sentence that says how: `it was disabled at 2026-11-21 00:40:00Z by root`. */

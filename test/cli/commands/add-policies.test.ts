@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { POLICY_FLAGS } from '../../../src/cli/definition-flags.ts';
+import { POLICY_FLAGS } from '../../../src/cli/policy-flags.ts';
 import { type CommandWorld, openWorld } from './command-world.ts';
 
 const COMMAND = ['--module', 'command', '-o', 'command=true'] as const;

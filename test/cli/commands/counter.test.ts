@@ -102,32 +102,6 @@ describe('counter reset', () => {
     expect((await world.call('counter', 'list', 'logins')).out).toContain('"logins" is 0 over all nodes');
     expect(world.sql("SELECT changed_at FROM periodic_audit WHERE action = 'counter reset'")).toHaveLength(1);
   });
-
-  test('of one node leaves the others', async () => {
-    const { call } = await openCounted();
-    expect(JSON.parse((await call('counter', 'reset', 'logins', '-n', 'beta', '--json')).out)).toEqual({
-      name: 'logins',
-      value: -5,
-      nodes: [{ node: 'beta', value: -5 }],
-      reset: true,
-    });
-    expect((await call('counter', 'list', 'logins')).out).toContain('"logins" is 3 over all nodes');
-  });
-
-  test.each([
-    [['login'], 'there is no counter "login" (did you mean logins?)'],
-    [
-      ['logins', '-n', 'bet'],
-      'node "bet" has added nothing to counter "logins" (did you mean beta?); there are: alpha, beta',
-    ],
-  ])('finds nothing for %j', async (words, message) => {
-    const { call } = await openCounted();
-    expect(await call('counter', 'reset', ...words)).toEqual({
-      exitCode: 5,
-      out: '',
-      err: `periodic-cron: ${message}\n`,
-    });
-  });
 });
 
 describe('counter remove', () => {
@@ -145,24 +119,35 @@ describe('counter remove', () => {
       world.sql('SELECT "before", "after" FROM periodic_audit WHERE action = \'counter removed\''),
     ).toEqual([{ before: '{"counter":"logins","nodes":{"alpha":"3","beta":"-5"}}', after: null }]);
   });
+});
 
+describe.each([
+  ['reset', { reset: true }],
+  ['remove', { removed: true }],
+])('counter %s', (command, done) => {
   test('of one node leaves the others', async () => {
     const { call } = await openCounted();
-    expect(JSON.parse((await call('counter', 'remove', 'logins', '-n', 'beta', '--json')).out)).toEqual({
+    expect(JSON.parse((await call('counter', command, 'logins', '-n', 'beta', '--json')).out)).toEqual({
       name: 'logins',
       value: -5,
       nodes: [{ node: 'beta', value: -5 }],
-      removed: true,
+      ...done,
     });
     expect((await call('counter', 'list', 'logins')).out).toContain('"logins" is 3 over all nodes');
   });
 
-  test('finds nothing under an unknown name', async () => {
+  test.each([
+    [['login'], 'there is no counter "login" (did you mean logins?)'],
+    [
+      ['logins', '-n', 'bet'],
+      'node "bet" has added nothing to counter "logins" (did you mean beta?); there are: alpha, beta',
+    ],
+  ])('finds nothing for %j', async (words, message) => {
     const { call } = await openCounted();
-    expect(await call('counter', 'remove', 'logns')).toEqual({
+    expect(await call('counter', command, ...words)).toEqual({
       exitCode: 5,
       out: '',
-      err: 'periodic-cron: there is no counter "logns" (did you mean logins?)\n',
+      err: `periodic-cron: ${message}\n`,
     });
   });
 });

@@ -4,6 +4,7 @@ import { parseEvery } from '../../../src/core/schedule/every.ts';
 import type { Task } from '../../../src/core/task.ts';
 import { checkDefinition } from '../../../src/core/task-schema.ts';
 import { stateWith, taskWith } from '../../support/builders.ts';
+import { definitionOf, type SssdSetup } from './sssd-definition.ts';
 import {
   type ApiCase,
   type Ending,
@@ -16,42 +17,8 @@ import {
   worldOf,
 } from './world.ts';
 
-type Setup = {
-  readonly period: number;
-  readonly first_delay: number;
-  readonly enabled_delay: number;
-  readonly timeout: number;
-  readonly max_backoff: number;
-  readonly flags: readonly string[];
-  readonly duration?: number;
-  readonly handler?: string;
-};
-
-/** The definition of a task of SSSD. Its back-off doubles at every scheduling; a sync task counts from its start. */
-function definitionOf(setup: Setup): Partial<Task> {
-  const backsOff = setup.max_backoff !== 0;
-  return {
-    schedule: `${setup.period}m`,
-    anchor: setup.flags.includes('SCHEDULE_FROM_NOW') ? 'finish' : 'start',
-    firstDelaySeconds: setup.first_delay * 60,
-    enabledDelaySeconds: setup.enabled_delay * 60,
-    timeoutSeconds: setup.timeout * 60,
-    backoff: backsOff ? 'every_run' : 'none',
-    maxPeriodSeconds: backsOff ? setup.max_backoff * 60 : null,
-    ...offlinePolicyOf(setup.flags),
-  };
-}
-
-/** The flags of SSSD are the policies of a resource. */
-function offlinePolicyOf(flags: readonly string[]): Partial<Task> {
-  const offline = (['skip', 'disable', 'execute'] as const).find((policy) =>
-    flags.includes(`OFFLINE_${policy.toUpperCase()}`),
-  );
-  return offline === undefined ? {} : { offline, offlineResource: 'back_end' };
-}
-
 function worldFor(one: ApiCase, plan: Omit<WorldPlan, 'task'> = {}): World {
-  const setup = setupOf<Setup>(one);
+  const setup = setupOf<SssdSetup>(one);
   return worldOf({ task: definitionOf(setup), duration: setup.duration ?? 0, ...plan });
 }
 
@@ -74,7 +41,7 @@ function nextAfterFirst(
 }
 
 function goesOnAfter(one: ApiCase, ending: Ending): void {
-  const { period } = setupOf<Setup>(one);
+  const { period } = setupOf<SssdSetup>(one);
   expect(nextAfterFirst(one, ending)).toEqual({ fromSlot: period, isWaiting: true });
 }
 
@@ -181,7 +148,7 @@ export const SSSD: Readonly<Record<string, Taken>> = {
       const before = world.next() ?? Number.NaN;
       world.setOffline(true);
       const { kind } = world.tick(before);
-      const { period } = setupOf<Setup>(one);
+      const { period } = setupOf<SssdSetup>(one);
       expect(world.next()).toBeGreaterThanOrEqual(before + period);
       expect({
         executed: world.starts().length > 0,
@@ -223,7 +190,7 @@ export const SSSD: Readonly<Record<string, Taken>> = {
   },
   reschedule_timeout: {
     check(one) {
-      const { timeout } = setupOf<Setup>(one);
+      const { timeout } = setupOf<SssdSetup>(one);
       const world = worldFor(one, { duration: timeout, ending: 'timed_out' });
       world.tickFrom(0, 1);
       expect(expectedOf(one)).toEqual({ recv_called: false, next_execution: '>= t1+1', timer: true });
@@ -288,7 +255,7 @@ export const SSSD: Readonly<Record<string, Taken>> = {
   backoff_max_below_period_lowers_it: {
     why: 'a greatest period below the period is refused',
     check(one) {
-      expect(faultsOf(definitionOf(setupOf<Setup>(one)))).toEqual(['max_period']);
+      expect(faultsOf(definitionOf(setupOf<SssdSetup>(one)))).toEqual(['max_period']);
     },
   },
   backoff_not_power_of_two: {
@@ -416,7 +383,7 @@ export const SSSD: Readonly<Record<string, Taken>> = {
   sync_timeout_ineffective: {
     why: 'a timeout ends every run, in whatever way its module works, and is a failure, which counts from its end',
     check(one) {
-      const { timeout, period } = setupOf<Setup>(one);
+      const { timeout, period } = setupOf<SssdSetup>(one);
       const world = worldFor(one, { duration: timeout, ending: 'timed_out' });
       world.tickFrom(0, 9);
       expect(world.state()).toMatchObject({ lastStatus: 'timed_out', failures: 1 });

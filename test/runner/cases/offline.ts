@@ -1,7 +1,8 @@
 import { expect } from 'vitest';
+import type { SssdSetup } from '../../core/cases/sssd-definition.ts';
 import { expectedOf, setupOf } from '../../core/cases/world.ts';
 import { actionOf, actionsOf, isAsSaid, type PlayedCases } from './read-case.ts';
-import { type SssdSetup, worldFor, worldWithOneSlot } from './sssd-setup.ts';
+import { worldFor, worldWithOneSlot } from './sssd-setup.ts';
 import { everyTime, inLedger, storedWorldOf, TASK, textAt } from './stored-world.ts';
 
 /** The cases of SSSD about a resource that is down, and about tasks without a period. */

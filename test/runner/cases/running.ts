@@ -1,8 +1,9 @@
 import { expect, vi } from 'vitest';
+import type { SssdSetup } from '../../core/cases/sssd-definition.ts';
 import type { ApiCase } from '../../core/cases/world.ts';
 import { expectedOf, instantAt, setupOf } from '../../core/cases/world.ts';
 import { actionOf, isAsSaid, type PlayedCases } from './read-case.ts';
-import { type SssdSetup, worldFor } from './sssd-setup.ts';
+import { worldFor } from './sssd-setup.ts';
 import { inLedger, type StoredWorld, storedWorldOf, TASK, timeIn } from './stored-world.ts';
 
 /** The cases of SSSD about what happens while a task runs, and by its run. */

@@ -1,10 +1,11 @@
 import { expect } from 'vitest';
 import { main } from '../../../src/cli/main.ts';
 import { fakeIo } from '../../cli/fake-io.ts';
+import type { SssdSetup } from '../../core/cases/sssd-definition.ts';
 import { expectedOf, setupOf } from '../../core/cases/world.ts';
 import type { VirtualWorld } from '../../support/virtual-runner.ts';
 import { actionOf, isAsSaid, type PlayedCases } from './read-case.ts';
-import { type SssdSetup, worldFor } from './sssd-setup.ts';
+import { worldFor } from './sssd-setup.ts';
 import { everyTime, storedWorldOf, urlOf } from './stored-world.ts';
 
 /** The cases of SSSD about tasks that are switched off and on, and that are put off. */
