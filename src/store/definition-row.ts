@@ -44,6 +44,8 @@ export const DEFINITION_COLUMNS = {
   gone: 'gone',
 } as const satisfies Readonly<Record<Exclude<keyof TaskDefinition, 'nodes' | 'tags'>, string>>;
 
+type DefinitionField = keyof typeof DEFINITION_COLUMNS;
+
 /** Reads a row of periodic_task. What plain SQL wrote into it is left as it is, for the check to judge. */
 export function taskRecordOf(
   row: Row,
@@ -54,48 +56,32 @@ export function taskRecordOf(
     createdAt: instantOf(row['created_at']) ?? 0,
     updatedAt: instantOf(row['updated_at']) ?? 0,
     fields: {
-      name: row['name'],
-      active: booleanOf(row['active']),
-      module: row['module'],
-      options: parsedJson(row['options']),
-      scheduleKind: row['schedule_kind'],
-      schedule: row['schedule'],
-      timezone: row['timezone'],
-      scope: row['scope'],
-      ordering: row['ordering'],
-      anchor: row['anchor'],
-      runImmediately: booleanOf(row['run_immediately']),
-      firstDelaySeconds: row['first_delay_s'],
-      enabledDelaySeconds: row['enabled_delay_s'],
-      randomOffsetSeconds: row['random_offset_s'],
-      catchUp: row['catch_up'],
-      catchUpMax: row['catch_up_max'],
-      startDeadlineSeconds: row['start_deadline_s'],
-      timeoutSeconds: row['timeout_s'],
-      killGraceSeconds: row['kill_grace_s'],
-      retryLimit: row['retry_limit'],
-      retryDelaySeconds: row['retry_delay_s'],
-      retryMaxDelaySeconds: row['retry_max_delay_s'],
-      retryOn: listOf(row['retry_on']),
-      retryPastNext: booleanOf(row['retry_past_next']),
-      backoff: row['backoff'],
-      maxPeriodSeconds: row['max_period_s'],
-      deactivateAfter: row['deactivate_after'],
-      overlap: row['overlap'],
-      maxParallel: row['max_parallel'],
-      confirmation: booleanOf(row['confirmation']),
-      runUser: row['run_user'],
-      memoryLimitBytes: bigNumberOf(row['memory_limit_bytes']),
-      requires: row['requires'],
-      offlineResource: row['offline_resource'],
-      offline: row['offline'],
-      removeWhenDone: booleanOf(row['remove_when_done']),
-      owner: row['owner'],
-      gone: booleanOf(row['gone']),
+      ...fieldsOf(row),
       nodes: parts.nodes,
       tags: parts.tags,
     },
   };
+}
+
+/** How cells are read that engines hand out in other forms than a definition has; any other is left as it is. */
+const READERS: { readonly [Field in DefinitionField]?: (cell: Row[string] | undefined) => unknown } = {
+  active: booleanOf,
+  options: parsedJson,
+  runImmediately: booleanOf,
+  retryOn: listOf,
+  retryPastNext: booleanOf,
+  confirmation: booleanOf,
+  memoryLimitBytes: bigNumberOf,
+  removeWhenDone: booleanOf,
+  gone: booleanOf,
+};
+
+function fieldsOf(row: Row): Readonly<Record<DefinitionField, unknown>> {
+  const fields = Object.entries(DEFINITION_COLUMNS).map(([field, column]) => {
+    const read = READERS[field as DefinitionField];
+    return [field, read === undefined ? row[column] : read(row[column])] as const;
+  });
+  return Object.fromEntries(fields) as Readonly<Record<DefinitionField, unknown>>;
 }
 
 /** The columns of periodic_task for the fields of a definition that are given; nodes and tags have tables of their own. */
